@@ -1,0 +1,83 @@
+# Builds the programs, the unit tests and the installation.
+#   make            build/release/bin/*        make SAN=1   build/san/bin/* (ASan + UBSan)
+#   make tests      the test programs (always with SAN=1 by tools/test)
+#   make lint       the laws of the house      make check   everything (tools/test)
+#   make install    DESTDIR= PREFIX=/usr/local
+MODE	:= $(if $(SAN),san,release)
+B	:= build/$(MODE)
+GEN	:= $(B)/gen
+PREFIX	?= /usr/local
+VERSION	:= 0.1.0
+CC	?= gcc
+
+WARN	:= -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes -Wformat=2 -Werror
+HARDEN	:= -fstack-protector-strong -fPIE -ftrivial-auto-var-init=zero
+comma	:= ,
+OPT	:= $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
+	-fno-sanitize-recover=all,-O2 -g -D_FORTIFY_SOURCE=3)
+CFLAGS	?=
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) -Iinclude -I$(GEN)/include \
+	$(shell pkg-config --cflags libpq) -DCODEGRAM_VERSION='"$(VERSION)"' -DCODEGRAM_PREFIX='"$(PREFIX)"' -MMD -MP $(CFLAGS)
+ALL_LDFLAGS = $(OPT) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+LIBS	:= -lfcgi -lpq -lhiredis -ljansson -ljwt -lcrypto -lsystemd -lxxhash -lunistring
+
+PROGRAMS := codegram-api codegramctl
+SOURCES	:= $(filter-out src/main/codegram%,$(sort $(wildcard src/*/*.c)))
+QUERIES	:= $(patsubst sql/query/%.sql,%,$(sort $(wildcard sql/query/*.sql)))
+GEN_C	:= $(QUERIES:%=$(GEN)/src/store/%.c) $(GEN)/src/store/statements.c
+GEN_H	:= $(QUERIES:%=$(GEN)/include/store/%.h)
+OBJECTS	:= $(SOURCES:src/%.c=$(B)/obj/%.o) $(GEN_C:$(GEN)/src/%.c=$(B)/obj/gen/%.o)
+LIBRARY	:= $(B)/libcodegram.a
+TEST_C	:= $(sort $(wildcard tests/unit/*/test_*.c tests/sql/test_*.c tests/http/test_*.c))
+TESTS	:= $(TEST_C:tests/%.c=$(B)/tests/%)
+SUPPORT	:= $(patsubst tests/%.c,$(B)/obj/tests/%.o,$(wildcard tests/support/*.c))
+
+all: $(PROGRAMS:%=$(B)/bin/%)
+tests: all $(TESTS)
+
+# Nothing here is a chain of temporary files: keep every product.
+.SECONDARY:
+
+$(GEN)/include/store/%.h: sql/query/%.sql tools/sqlgen.awk
+	@mkdir -p $(@D)
+	awk -v mode=header -f tools/sqlgen.awk $< > $@.tmp && mv $@.tmp $@
+$(GEN)/src/store/%.c: sql/query/%.sql tools/sqlgen.awk
+	@mkdir -p $(@D)
+	awk -v mode=body -f tools/sqlgen.awk $< > $@.tmp && mv $@.tmp $@
+$(GEN)/src/store/statements.c: $(QUERIES:%=sql/query/%.sql) tools/sqlgen.awk
+	@mkdir -p $(@D)
+	awk -v mode=index -f tools/sqlgen.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
+
+$(B)/obj/gen/%.o: $(GEN)/src/%.c Makefile | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(B)/obj/tests/%.o: tests/%.c Makefile | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -c -o $@ $<
+$(B)/obj/%.o: src/%.c Makefile | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(LIBRARY): $(OBJECTS)
+	rm -f $@ && $(AR) rcs $@ $^
+$(B)/bin/%: $(B)/obj/main/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/bin/codegram-api: $(B)/obj/main/codegram_api.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lcurl
+
+lint:
+	tools/lint
+check:
+	tools/test
+install: all
+	tools/install "$(DESTDIR)" "$(PREFIX)" "$(B)"
+clean:
+	rm -rf build
+
+.PHONY: all tests lint check install clean
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(PROGRAMS:%=$(B)/obj/main/%.d)

@@ -1,0 +1,24 @@
+/* conf: fills a settings struct from a KEY=value file, the environment and credential files.
+ * The keys are rows (model/settings.def); this file knows none of them.
+ * Order: fallback, file, environment; a SECRET key also from $CREDENTIALS_DIRECTORY/<KEY> or
+ * the file that <KEY>_FILE names, which both win over the file. */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/field.h"
+
+enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT, CONF_CREDENTIAL };
+
+struct conf {
+	const struct form *form;
+	void *settings; /* the form's struct */
+	unsigned char origin[64]; /* enum conf_origin of each field */
+};
+
+/* A missing file is an error only when `must_exist`. Texts live in the scope's arena. Unknown
+ * keys in the file are faults, so a typo is never dropped silently. */
+enum err conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope);
+
+const char *conf_origin_name(enum conf_origin o);
+
+#endif

@@ -1,0 +1,45 @@
+/* counter: numbers that outlive their program. Each unit maps one file under the run
+ * directory's stats/; the file describes itself (family, labels, type), so /metrics reads
+ * those of all programs, also of dead or older ones, and prints one scrape.
+ * Format of the text: Prometheus exposition format 0.0.4. */
+#ifndef BASE_COUNTER_H
+#define BASE_COUNTER_H
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+
+enum counter_type { COUNTER, GAUGE, HISTOGRAM };
+
+struct counter_file;
+typedef _Atomic uint64_t counter;
+
+/* Maps `path` for writing, room for `max` series. Series keep their values when the file is
+ * there already and of this version. NULL: errno tells; counting then goes nowhere. */
+struct counter_file *counter_open(const char *path, size_t max);
+void counter_close(struct counter_file *f);
+
+/* The series of `family` and `labels` (`pool="all"` or ""), made when it is new. Before fork
+ * only. Never NULL: without a file or room it returns a number that nobody reads. */
+counter *counter_get(struct counter_file *f, const char *family, enum counter_type type,
+    const char *labels);
+
+static inline void
+counter_add(counter *c, uint64_t n)
+{
+	atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
+/* Durations in microseconds, printed as seconds; made and added before and after fork. */
+enum { HISTOGRAM_STEPS = 12 };
+struct histogram {
+	counter *bucket[HISTOGRAM_STEPS + 1], *sum;
+};
+void histogram_get(struct counter_file *f, struct histogram *h, const char *family,
+    const char *labels);
+void histogram_add(struct histogram *h, int64_t micros);
+
+/* All files of `dir`, families together, with the help text that `help(family)` gives. */
+void counter_print(const char *dir, const char *(*help)(const char *family), struct buf *out);
+
+#endif

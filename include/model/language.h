@@ -1,0 +1,18 @@
+/* language: which language a piece of code is in, by its file's name, its first line, or what
+ * stands in it. The names and signs are rows of language.def. */
+#ifndef MODEL_LANGUAGE_H
+#define MODEL_LANGUAGE_H
+
+#include "base/span.h"
+
+/* The name that CodeGram uses, from any case or alias ("js" → "javascript"); NULL: unknown. */
+const char *language_name(struct span word);
+
+/* By file name, else #! line, else signs in the first 4 KiB, else "plaintext". `filename` may
+ * be NULL. Never NULL. */
+const char *language_guess(const char *filename, struct span code);
+
+/* By the file's name alone; NULL when it tells nothing. */
+const char *language_of_file(const char *filename);
+
+#endif

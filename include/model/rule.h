@@ -1,0 +1,25 @@
+/* rule: what texts from people must look like; pure functions behind table rows. */
+#ifndef MODEL_RULE_H
+#define MODEL_RULE_H
+
+#include "base/field.h"
+
+extern const struct rule rule_line;     /* one line: no control characters */
+extern const struct rule rule_text;     /* many lines: no control but tab, CR, LF */
+extern const struct rule rule_url;      /* http or https with a host */
+extern const struct rule rule_tag;      /* a-z 0-9 + # . - */
+extern const struct rule rule_filename; /* no slash, no control characters */
+extern const struct rule rule_language; /* a name of model/language.def */
+extern const struct rule rule_secret;   /* a key of 32 bytes at least */
+extern const struct rule rule_level;    /* log levels */
+
+/* Orders of lists, in the order of the choices. */
+enum snippet_sort { SORT_NEWEST, SORT_OLDEST, SORT_LIKED, SORT_COMMENTED, SORT_TRENDING };
+extern const struct rule rule_snippet_sort;
+enum user_sort { USERS_FOLLOWERS, USERS_NEWEST };
+extern const struct rule rule_user_sort;
+
+/* GitHub's login rules: letters, digits, single inner hyphens, at most 39. */
+bool username_ok(struct span text);
+
+#endif

@@ -1,0 +1,126 @@
+/* conf: KEY=value lines, the environment, credential files; each key is a field of a form. */
+#include "base/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CONF_FILE_MAX = 64 * 1024, SECRET_MAX = 4096 };
+
+const char *
+conf_origin_name(enum conf_origin o)
+{
+	static const char *const names[] = { "default", "file", "environment", "credential" };
+	return names[o];
+}
+
+/* The whole file into the arena; *found tells a missing one from an empty one. */
+static enum err
+read_file(const char *path, size_t max, struct span *out, bool *found, struct scope *scope)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *bytes;
+	ssize_t n;
+
+	*found = fd >= 0;
+	if (fd < 0) {
+		if (errno == ENOENT)
+			return OK;
+		return fault(&scope->fault, ERR_INVALID, "%s: %s", path, strerror(errno));
+	}
+	n = fstat(fd, &st) == 0 && st.st_size < (off_t)max ? st.st_size + 1 : -1;
+	bytes = n > 0 ? arena_alloc(scope->arena, (size_t)n) : NULL;
+	n = bytes ? read(fd, bytes, (size_t)n) : -1;
+	close(fd);
+	if (n < 0)
+		return fault(&scope->fault, ERR_INVALID, "%s: can't be read or too long", path);
+	*out = (struct span){ bytes, (size_t)n };
+	return OK;
+}
+
+static enum err
+set_key(struct conf *c, size_t i, struct span value, enum conf_origin origin,
+    struct scope *scope)
+{
+	const struct field *f = &c->form->fields[i];
+
+	c->origin[i] = (unsigned char)origin;
+	if (field_set(c->form, i, c->settings, value, f->name, scope) == OK)
+		return OK;
+	return fault(&scope->fault, ERR_INVALID, "%s (from the %s): %s", f->name,
+	    conf_origin_name(origin),
+	    scope->fault.count ? scope->fault.fields[0].message : "no memory");
+}
+
+static enum err
+load_lines(struct conf *c, const char *path, struct span text, struct scope *scope)
+{
+	for (int number = 1; text.ptr != NULL; number++) {
+		struct span value = span_trim(span_cut(&text, '\n'));
+		struct span name;
+		int i;
+		if (value.len == 0 || value.ptr[0] == '#')
+			continue;
+		if (memchr(value.ptr, '=', value.len) == NULL)
+			return fault(&scope->fault, ERR_INVALID, "%s:%d: not KEY=value", path, number);
+		name = span_trim(span_cut(&value, '='));
+		value = span_trim(value);
+		if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+			value = (struct span){ value.ptr + 1, value.len - 2 };
+		if ((i = field_find(c->form, name)) < 0)
+			return fault(&scope->fault, ERR_INVALID, "%s:%d: unknown key %.*s", path, number,
+			    (int)(name.len > 64 ? 64 : name.len), name.ptr);
+		TRY(set_key(c, (size_t)i, value, CONF_FILE, scope));
+	}
+	return OK;
+}
+
+/* $CREDENTIALS_DIRECTORY/<KEY>, or the file that <KEY>_FILE names. */
+static enum err
+load_credential(struct conf *c, size_t i, struct scope *scope)
+{
+	const char *key = c->form->fields[i].name, *dir = getenv("CREDENTIALS_DIRECTORY");
+	const char *name = arena_format(scope->arena, "%s_FILE", key);
+	const char *path = name ? getenv(name) : NULL;
+	struct span text = { NULL, 0 };
+	bool found = false;
+
+	if (path == NULL && dir != NULL)
+		path = arena_format(scope->arena, "%s/%s", dir, key);
+	if (path == NULL)
+		return OK;
+	TRY(read_file(path, SECRET_MAX, &text, &found, scope));
+	if (!found)
+		return OK;
+	while (text.len > 0 && text.ptr[text.len - 1] == '\n')
+		text.len--;
+	return set_key(c, i, text, CONF_CREDENTIAL, scope);
+}
+
+enum err
+conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope)
+{
+	struct span text = { NULL, 0 };
+	bool found;
+
+	memset(c->origin, CONF_DEFAULT, sizeof(c->origin));
+	TRY(read_file(path, CONF_FILE_MAX, &text, &found, scope));
+	if (!found && must_exist)
+		return fault(&scope->fault, ERR_INVALID, "%s: no such file", path);
+	TRY(load_lines(c, path, text, scope));
+	for (size_t i = 0; i < c->form->count; i++) {
+		const char *value = getenv(c->form->fields[i].name);
+		if (c->form->fields[i].flags & SECRET)
+			TRY(load_credential(c, i, scope));
+		if (value != NULL)
+			TRY(set_key(c, i, span_of(value), CONF_ENVIRONMENT, scope));
+	}
+	if (field_finish(c->form, c->settings, "", scope) != OK)
+		return fault(&scope->fault, ERR_INVALID, "%s is required",
+		    scope->fault.count ? scope->fault.fields[0].field : "a key");
+	return OK;
+}

@@ -1,0 +1,260 @@
+/* counter: a self-describing file of numbers, shared by a unit's processes. */
+#include "base/counter.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FAMILY_MAX = 64, LABELS_MAX = 112, SERIES_MAX = 65536 };
+
+static const char magic[16] = "codegram stats1";
+
+struct series {
+	char family[FAMILY_MAX], labels[LABELS_MAX];
+	uint64_t type;
+	counter value;
+};
+
+struct image {
+	char magic[16];
+	uint64_t max;
+	_Atomic uint64_t count;
+	struct series series[];
+};
+
+struct counter_file {
+	struct image *image;
+	size_t bytes;
+};
+
+static counter nobody_reads;
+
+/* NULL unless the whole file is of this version and its counts fit its size. */
+static struct image *
+image_map(int fd, int protection, size_t *bytes)
+{
+	struct stat st;
+	struct image *image;
+
+	if (fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*image))
+		return NULL;
+	*bytes = (size_t)st.st_size;
+	image = mmap(NULL, *bytes, protection, MAP_SHARED, fd, 0);
+	if (image == MAP_FAILED)
+		return NULL;
+	if (memcmp(image->magic, magic, sizeof(magic)) == 0 && image->max <= SERIES_MAX &&
+	    image->count <= image->max &&
+	    *bytes >= sizeof(*image) + image->max * sizeof(struct series))
+		return image;
+	munmap(image, *bytes);
+	return NULL;
+}
+
+static struct image *
+image_make(const char *path, size_t max, size_t *bytes)
+{
+	char next[4096];
+	struct image *image;
+	int fd;
+
+	*bytes = sizeof(*image) + max * sizeof(struct series);
+	snprintf(next, sizeof(next), "%s.new", path);
+	fd = open(next, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return NULL;
+	image = ftruncate(fd, (off_t)*bytes) < 0 ? MAP_FAILED :
+	    mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (image == MAP_FAILED)
+		return NULL;
+	memcpy(image->magic, magic, sizeof(magic));
+	image->max = max;
+	if (rename(next, path) == 0)
+		return image;
+	munmap(image, *bytes);
+	return NULL;
+}
+
+struct counter_file *
+counter_open(const char *path, size_t max)
+{
+	struct counter_file *f = calloc(1, sizeof(*f));
+	int fd;
+
+	if (f == NULL)
+		return NULL;
+	if ((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0) {
+		f->image = image_map(fd, PROT_READ | PROT_WRITE, &f->bytes);
+		close(fd);
+	}
+	if (f->image != NULL && f->image->max < max) {
+		munmap(f->image, f->bytes);
+		f->image = NULL;
+	}
+	if (f->image == NULL)
+		f->image = image_make(path, max, &f->bytes);
+	if (f->image == NULL) {
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void
+counter_close(struct counter_file *f)
+{
+	if (f == NULL)
+		return;
+	munmap(f->image, f->bytes);
+	free(f);
+}
+
+counter *
+counter_get(struct counter_file *f, const char *family, enum counter_type type,
+    const char *labels)
+{
+	struct series *s;
+
+	if (f == NULL)
+		return &nobody_reads;
+	for (uint64_t i = 0; i < f->image->count; i++) {
+		s = &f->image->series[i];
+		if (strcmp(s->family, family) == 0 && strcmp(s->labels, labels) == 0)
+			return &s->value;
+	}
+	if (f->image->count == f->image->max || strlen(family) >= FAMILY_MAX ||
+	    strlen(labels) >= LABELS_MAX)
+		return &nobody_reads;
+	s = &f->image->series[f->image->count];
+	snprintf(s->family, sizeof(s->family), "%s", family);
+	snprintf(s->labels, sizeof(s->labels), "%s", labels);
+	s->type = type;
+	atomic_fetch_add(&f->image->count, 1);
+	return &s->value;
+}
+
+/* Upper bounds in microseconds; one more bucket takes the rest. */
+static const int64_t steps[HISTOGRAM_STEPS] = { 250, 500, 1000, 2500, 5000, 10000, 25000, 50000,
+	100000, 500000, 2500000, 10000000 };
+
+void
+histogram_get(struct counter_file *f, struct histogram *h, const char *family,
+    const char *labels)
+{
+	const char *comma = *labels ? "," : "";
+	char all[LABELS_MAX];
+
+	for (int i = 0; i < HISTOGRAM_STEPS; i++) {
+		snprintf(all, sizeof(all), "%s%sle=\"%g\"", labels, comma, (double)steps[i] / 1e6);
+		h->bucket[i] = counter_get(f, family, HISTOGRAM, all);
+	}
+	snprintf(all, sizeof(all), "%s%sle=\"+Inf\"", labels, comma);
+	h->bucket[HISTOGRAM_STEPS] = counter_get(f, family, HISTOGRAM, all);
+	h->sum = counter_get(f, family, HISTOGRAM, labels);
+}
+
+void
+histogram_add(struct histogram *h, int64_t micros)
+{
+	for (int i = HISTOGRAM_STEPS; i >= 0 && (i == HISTOGRAM_STEPS || micros <= steps[i]); i--)
+		counter_add(h->bucket[i], 1);
+	counter_add(h->sum, (uint64_t)(micros > 0 ? micros : 0));
+}
+
+static void
+print_series(const struct series *s, struct buf *out)
+{
+	bool bucket = strstr(s->labels, "le=\"") != NULL;
+	bool sum = s->type == HISTOGRAM && !bucket;
+
+	buf_format(out, "%.*s%s%s%.*s%s ", FAMILY_MAX, s->family,
+	    s->type != HISTOGRAM ? "" : bucket ? "_bucket" : "_sum", *s->labels ? "{" : "",
+	    LABELS_MAX, s->labels, *s->labels ? "}" : "");
+	if (sum)
+		buf_format(out, "%.6f\n", (double)s->value / 1e6);
+	else
+		buf_format(out, "%llu\n", (unsigned long long)s->value);
+	/* The last bucket holds every observation: it is the count, too. */
+	if (bucket && strstr(s->labels, "le=\"+Inf\"") != NULL) {
+		size_t keep = (size_t)(strstr(s->labels, "le=\"") - s->labels);
+		if (keep > 0)
+			keep--;
+		buf_format(out, "%s_count%s%.*s%s %llu\n", s->family, keep ? "{" : "", (int)keep,
+		    s->labels, keep ? "}" : "", (unsigned long long)s->value);
+	}
+}
+
+enum { FILES_MAX = 64 };
+
+struct gathered {
+	struct image *image[FILES_MAX];
+	size_t bytes[FILES_MAX], count;
+};
+
+static void
+gather(const char *dir, struct gathered *all)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	while (d != NULL && all->count < FILES_MAX && (entry = readdir(d)) != NULL) {
+		size_t len = strlen(entry->d_name);
+		int fd;
+		if (len < 6 || strcmp(entry->d_name + len - 6, ".stats") != 0)
+			continue;
+		if ((fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC)) < 0)
+			continue;
+		all->image[all->count] = image_map(fd, PROT_READ, &all->bytes[all->count]);
+		all->count += all->image[all->count] != NULL;
+		close(fd);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+/* Prints every series of the family in all files; true when it had been printed before. */
+static void
+print_family(const struct gathered *all, const char *family, struct buf *out)
+{
+	for (size_t i = 0; i < all->count; i++)
+		for (uint64_t k = 0; k < all->image[i]->count; k++)
+			if (strcmp(all->image[i]->series[k].family, family) == 0)
+				print_series(&all->image[i]->series[k], out);
+}
+
+static bool
+seen_before(const struct gathered *all, size_t file, uint64_t at)
+{
+	const char *family = all->image[file]->series[at].family;
+
+	for (size_t i = 0; i <= file; i++)
+		for (uint64_t k = 0; k < (i == file ? at : all->image[i]->count); k++)
+			if (strcmp(all->image[i]->series[k].family, family) == 0)
+				return true;
+	return false;
+}
+
+void
+counter_print(const char *dir, const char *(*help)(const char *family), struct buf *out)
+{
+	static const char *const types[] = { "counter", "gauge", "histogram" };
+	struct gathered all = { .count = 0 };
+
+	gather(dir, &all);
+	for (size_t i = 0; i < all.count; i++) {
+		for (uint64_t k = 0; k < all.image[i]->count; k++) {
+			const struct series *s = &all.image[i]->series[k];
+			if (seen_before(&all, i, k) || s->type > HISTOGRAM)
+				continue;
+			buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", s->family, help(s->family),
+			    s->family, types[s->type]);
+			print_family(&all, s->family, out);
+		}
+	}
+	for (size_t i = 0; i < all.count; i++)
+		munmap(all.image[i], all.bytes[i]);
+}

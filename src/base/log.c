@@ -1,0 +1,134 @@
+/* log: writes each line with one write(), so lines of many workers never mix. */
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+static const char *const level_names[] = { "debug", "info", "warn", "error" };
+
+static struct {
+	const char *service, *dir, *request_id;
+	enum log_level level;
+	int combined_fd, error_fd;
+} log_state = { .service = "codegram", .level = LEVEL_INFO, .combined_fd = -1, .error_fd = -1 };
+
+bool
+log_level_of(const char *name, enum log_level *out)
+{
+	for (unsigned i = 0; i < sizeof(level_names) / sizeof(*level_names); i++)
+		if (strcmp(level_names[i], name) == 0) {
+			*out = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
+static int
+log_file(const char *name, int old_fd)
+{
+	char path[4096];
+
+	if (old_fd >= 0)
+		close(old_fd);
+	snprintf(path, sizeof(path), "%s/%s", log_state.dir, name);
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+void
+log_reopen(void)
+{
+	if (log_state.dir == NULL || *log_state.dir == '\0')
+		return;
+	log_state.combined_fd = log_file("combined.log", log_state.combined_fd);
+	log_state.error_fd = log_file("error.log", log_state.error_fd);
+}
+
+void
+log_open(const char *service, enum log_level level, const char *dir)
+{
+	log_state.service = service;
+	log_state.level = level;
+	log_state.dir = dir;
+	log_reopen();
+}
+
+void
+log_request(const char *request_id)
+{
+	log_state.request_id = request_id;
+}
+
+bool
+log_wants(enum log_level level)
+{
+	return level >= log_state.level;
+}
+
+static void
+log_pair(struct buf *b, const char *name, const char *text)
+{
+	buf_puts(b, ",\"");
+	buf_puts(b, name);
+	buf_puts(b, "\":\"");
+	buf_json_any(b, span_of(text));
+	buf_char(b, '"');
+}
+
+static void
+log_line(struct buf *b, enum log_level level, const char *event, const struct log_field *fields)
+{
+	buf_puts(b, "{\"timestamp\":\"");
+	buf_time(b, clock_now());
+	buf_char(b, '"');
+	log_pair(b, "level", level_names[level]);
+	log_pair(b, "service", log_state.service);
+	log_pair(b, "message", event);
+	if (log_state.request_id != NULL)
+		log_pair(b, "request_id", log_state.request_id);
+	for (; fields->name != NULL; fields++) {
+		if (!fields->is_number) {
+			log_pair(b, fields->name, fields->text);
+			continue;
+		}
+		buf_puts(b, ",\"");
+		buf_puts(b, fields->name);
+		buf_puts(b, "\":");
+		buf_int(b, fields->number);
+	}
+	buf_puts(b, "}\n");
+}
+
+static void
+log_out(int fd, struct span line)
+{
+	/* A log that can't be written must not stop a request. */
+	if (fd >= 0 && write(fd, line.ptr, line.len) < 0)
+		return;
+}
+
+void
+log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+	static struct buf line = { .max = 16 * 1024 };
+
+	buf_reset(&line);
+	log_line(&line, level, event, fields);
+	if (!buf_ok(&line)) {
+		buf_reset(&line);
+		log_line(&line, level, event, &L_END);
+	}
+	log_out(STDERR_FILENO, buf_span(&line));
+	log_out(log_state.combined_fd, buf_span(&line));
+	if (level == LEVEL_ERROR)
+		log_out(log_state.error_fd, buf_span(&line));
+}
