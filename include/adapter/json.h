@@ -1,0 +1,29 @@
+/* json: Jansson reads what comes in (bodies, tokens, payloads); what goes out is written by
+ * buf_json and adapter/render.h. Handles belong to the scope's arena. */
+#ifndef ADAPTER_JSON_H
+#define ADAPTER_JSON_H
+
+#include "base/field.h"
+
+struct json_t;
+
+/* Once, before fork: a seed of the hash table that nobody can guess. */
+void json_seed(void);
+
+/* The text must be one object. Faults name line and column. Duplicate keys, U+0000 and bad
+ * UTF-8 are refused (RFC 8259; Jansson's JSON_REJECT_DUPLICATES). */
+enum err json_object_of(struct span text, struct json_t **out, struct scope *scope);
+
+/* Fills a form's struct: all faulty fields at once, unknown ones too, each by its JSON
+ * Pointer (RFC 6901). */
+enum err json_fill(const struct json_t *object, const struct form *form, void *out,
+    struct scope *scope);
+
+/* Members; false when absent or of another type. Text lives as long as the object. */
+bool json_get_text(const struct json_t *object, const char *key, const char **out);
+bool json_get_int(const struct json_t *object, const char *key, int64_t *out);
+
+/* How many members the object has that are none of `keys` (NULL at the end). */
+size_t json_others(const struct json_t *object, const char *const *keys);
+
+#endif

@@ -1,0 +1,183 @@
+/* json: from a body to a form's struct. */
+#include "adapter/json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/random.h"
+
+void
+json_seed(void)
+{
+	size_t seed = 0;
+
+	while ((seed & 0xffffffff) == 0) /* 0 would ask Jansson to choose */
+		random_bytes(&seed, sizeof(seed));
+	json_object_seed(seed);
+}
+
+static void
+release(void *json)
+{
+	json_decref(json);
+}
+
+enum err
+json_object_of(struct span text, struct json_t **out, struct scope *scope)
+{
+	json_error_t error;
+	json_t *json = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &error);
+
+	if (json == NULL) {
+		scope->fault.message = arena_format(scope->arena,
+		    "The body is not valid JSON: line %d, column %d: %s", error.line, error.column,
+		    error.text);
+		return fault(&scope->fault, ERR_BAD_JSON, "JSON: %s", error.text);
+	}
+	if (!arena_defer(scope->arena, release, json))
+		return ERR_NO_MEMORY;
+	if (!json_is_object(json)) {
+		scope->fault.message = "The body must be a JSON object";
+		return ERR_BAD_JSON;
+	}
+	*out = json;
+	return OK;
+}
+
+static struct span
+span_of_string(const json_t *value)
+{
+	return (struct span){ json_string_value(value), json_string_length(value) };
+}
+
+static enum err
+fill_texts(const struct field *f, const json_t *list, struct texts *out, const char *where,
+    struct scope *scope)
+{
+	enum err worst = OK;
+
+	if (!json_is_array(list))
+		return fault_field(&scope->fault, where, "NOT_A_LIST", "must be a list of texts", 0);
+	if (f->max > 0 && (int64_t)json_array_size(list) > f->max)
+		return fault_field(&scope->fault, where, "TOO_MANY", "has too many items", f->max);
+	out->items = arena_alloc(scope->arena, json_array_size(list) * sizeof(*out->items) + 1);
+	if (out->items == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+		char at[128];
+		snprintf(at, sizeof(at), "%s/%zu", where, i);
+		if (!json_is_string(item))
+			worst = fault_field(&scope->fault, at, "NOT_A_TEXT", "must be a text", 0);
+		else if (field_check_text(span_of_string(item), 1, f->item_max, f->rule, at,
+		             &scope->fault) != OK)
+			worst = ERR_INVALID;
+		else
+			out->items[out->count++] = json_string_value(item);
+	}
+	return worst;
+}
+
+static enum err
+fill_field(const struct form *form, size_t i, const json_t *value, void *out, const char *where,
+    struct scope *scope)
+{
+	const struct field *f = &form->fields[i];
+	void *at = field_at(form, i, out);
+
+	((struct presence *)out)->given |= UINT64_C(1) << i;
+	if (json_is_null(value)) {
+		if (!(f->flags & NULLABLE))
+			return fault_field(&scope->fault, where, "NULL", "must not be null", 0);
+		((struct presence *)out)->null |= UINT64_C(1) << i;
+		return OK;
+	}
+	switch (f->type) {
+	case FIELD_TEXTS: return fill_texts(f, value, at, where, scope);
+	case FIELD_BOOL:
+		if (!json_is_boolean(value))
+			return fault_field(&scope->fault, where, "NOT_A_BOOLEAN",
+			    "must be true or false", 0);
+		*(bool *)at = json_is_true(value);
+		return OK;
+	case FIELD_INT:
+		if (!json_is_integer(value))
+			return fault_field(&scope->fault, where, "NOT_AN_INTEGER",
+			    "must be a whole number", 0);
+		*(int64_t *)at = json_integer_value(value);
+		return field_check_int(f, *(int64_t *)at, where, &scope->fault);
+	case FIELD_TEXT: case FIELD_UUID: case FIELD_CHOICE: break;
+	}
+	if (!json_is_string(value))
+		return fault_field(&scope->fault, where, "NOT_A_TEXT", "must be a text", 0);
+	return field_set(form, i, out, span_of_string(value), where, scope);
+}
+
+/* RFC 6901, section 3. A hostile key may be long: the pointer is cut, never the answer. */
+static void
+pointer_to(const char *key, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[len++] = '/';
+	for (; *key && len + 3 < size; key++) {
+		if (*key != '~' && *key != '/') {
+			out[len++] = *key;
+			continue;
+		}
+		out[len++] = '~';
+		out[len++] = *key == '~' ? '0' : '1';
+	}
+	out[len] = '\0';
+}
+
+enum err
+json_fill(const struct json_t *object, const struct form *form, void *out, struct scope *scope)
+{
+	enum err worst = OK, e;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+		int i = field_find(form, span_of(key));
+		char where[96];
+		pointer_to(key, where, sizeof(where));
+		if (i < 0)
+			e = fault_field(&scope->fault, where, "UNKNOWN_FIELD", "is not a field here", 0);
+		else
+			e = fill_field(form, (size_t)i, value, out, where, scope);
+		if (e == ERR_NO_MEMORY)
+			return e;
+		worst = e ? e : worst;
+	}
+	e = field_finish(form, out, "/", scope);
+	return worst ? worst : e;
+}
+
+bool
+json_get_text(const struct json_t *object, const char *key, const char **out)
+{
+	*out = json_string_value(json_object_get(object, key));
+	return *out != NULL;
+}
+
+bool
+json_get_int(const struct json_t *object, const char *key, int64_t *out)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value))
+		return false;
+	*out = json_integer_value(value);
+	return true;
+}
+
+size_t
+json_others(const struct json_t *object, const char *const *keys)
+{
+	size_t known = 0;
+
+	for (; *keys != NULL; keys++)
+		known += json_object_get(object, *keys) != NULL;
+	return json_object_size(object) - known;
+}

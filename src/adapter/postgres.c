@@ -1,0 +1,475 @@
+/* postgres: everything is sent in pipeline mode, so that BEGIN, Parse and Execute share one
+ * round trip, and nothing waits past its deadline (a frozen server would hold PQexec for ever).
+ * After a time-out or a lost connection the next second is answered ERR_AWAY at once. */
+#include "adapter/postgres.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/postgres_run.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { CONNECT_MS = 800, GRACE_MS = 300, AWAY_MS = 1000 };
+
+struct db {
+	struct db_options options;
+	char session[160]; /* settings of the session */
+	bool has_user;     /* the url names one */
+	PGconn *conn;
+	uint64_t serial;  /* of the connection; prepared statements belong to one */
+	int64_t away_until; /* clock_mono() */
+	struct scope *scope;
+	bool transaction, begun, failed;
+	int run; /* statements answered in this scope */
+};
+
+struct scope *
+db_scope(struct db *db)
+{
+	return db->scope;
+}
+
+/* The next value of struct db.serial, over all connections of the process. */
+static uint64_t serials;
+
+struct db *
+db_make(const struct db_options *options)
+{
+	struct db *db = calloc(1, sizeof(*db));
+	PQconninfoOption *parsed;
+
+	if (db == NULL)
+		return NULL;
+	db->options = *options;
+	if (options->timeout_ms > 0)
+		snprintf(db->session, sizeof(db->session),
+		    "-c statement_timeout=%d -c lock_timeout=%d -c TimeZone=UTC -c jit=off "
+		    "-c idle_in_transaction_session_timeout=20000", options->timeout_ms,
+		    options->timeout_ms / 2);
+	else
+		snprintf(db->session, sizeof(db->session), "-c TimeZone=UTC");
+	parsed = PQconninfoParse(options->url, NULL);
+	for (PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, "user") == 0 && o->val != NULL)
+			db->has_user = true;
+	PQconninfoFree(parsed);
+	return db;
+}
+
+static void
+disconnect(struct db *db)
+{
+	if (db->conn != NULL)
+		PQfinish(db->conn);
+	db->conn = NULL;
+	db->begun = false;
+}
+
+void
+db_free(struct db *db)
+{
+	if (db == NULL)
+		return;
+	disconnect(db);
+	free(db);
+}
+
+/* Without the trailing newline, and without anything but the first line. */
+static enum err
+away(struct db *db, const char *doing)
+{
+	const char *why = db->conn ? PQerrorMessage(db->conn) : "no connection";
+
+	fault(&db->scope->fault, ERR_AWAY, "PostgreSQL: %s: %.*s", doing,
+	    (int)strcspn(why, "\n"), why);
+	disconnect(db);
+	db->away_until = clock_mono() + AWAY_MS * 1000;
+	return ERR_AWAY;
+}
+
+/* False when the deadline (0: none) passed or the socket failed. */
+static bool
+wait_for(PGconn *conn, short events, int64_t deadline)
+{
+	struct pollfd p = { PQsocket(conn), events, 0 };
+	int64_t left = deadline ? (deadline - clock_mono()) / 1000 : -1;
+	int n;
+
+	if (deadline && left < 0)
+		return false;
+	n = poll(&p, 1, (int)left);
+	return n > 0 || (n < 0 && deadline == 0);
+}
+
+/* libpq would print them to stderr, which holds JSON lines alone. */
+static void
+no_notice(void *unused, const char *text)
+{
+	(void)unused;
+	(void)text;
+}
+
+static enum err
+connect_now(struct db *db)
+{
+	const char *keys[] = { db->has_user ? "application_name" : "user", "dbname", "options",
+		"application_name", "client_encoding", NULL };
+	const char *values[] = { db->has_user ? "" : db->options.role, db->options.url,
+		db->session, db->options.application, "UTF8", NULL };
+	int64_t deadline = clock_mono() + CONNECT_MS * 1000;
+	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+
+	if (clock_mono() < db->away_until)
+		return fault(&db->scope->fault, ERR_AWAY, "PostgreSQL: was away a moment ago");
+	db->conn = PQconnectStartParams(keys, values, 1);
+	if (db->conn == NULL)
+		return ERR_NO_MEMORY;
+	while (PQstatus(db->conn) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
+		short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		if (!wait_for(db->conn, events, deadline))
+			return away(db, "no answer to connecting in time");
+		if ((state = PQconnectPoll(db->conn)) == PGRES_POLLING_FAILED)
+			break;
+	}
+	if (PQstatus(db->conn) != CONNECTION_OK)
+		return away(db, "connecting");
+	PQsetnonblocking(db->conn, 1);
+	PQsetNoticeProcessor(db->conn, no_notice, NULL);
+	db->serial = ++serials;
+	db->away_until = 0;
+	return OK;
+}
+
+static enum err
+connected(struct db *db, bool pipeline)
+{
+	if (db->conn != NULL && PQstatus(db->conn) == CONNECTION_BAD)
+		disconnect(db);
+	if (db->conn == NULL)
+		TRY(connect_now(db));
+	if (pipeline && PQpipelineStatus(db->conn) == PQ_PIPELINE_OFF)
+		PQenterPipelineMode(db->conn);
+	if (!pipeline && PQpipelineStatus(db->conn) != PQ_PIPELINE_OFF)
+		PQexitPipelineMode(db->conn);
+	return OK;
+}
+
+static bool
+flushed(struct db *db, int64_t deadline)
+{
+	int left;
+
+	while ((left = PQflush(db->conn)) > 0) {
+		if (!wait_for(db->conn, POLLIN | POLLOUT, deadline) ||
+		    !PQconsumeInput(db->conn))
+			return false;
+	}
+	return left == 0;
+}
+
+/* *result is NULL between two commands. False: the connection is lost or late. */
+static bool
+next_result(struct db *db, int64_t deadline, PGresult **result)
+{
+	while (PQisBusy(db->conn))
+		if (!wait_for(db->conn, POLLIN, deadline) || !PQconsumeInput(db->conn))
+			return false;
+	*result = PQgetResult(db->conn);
+	return true;
+}
+
+/* SQLSTATE → word; the rest are faults of ours. */
+static const struct {
+	const char *state;
+	enum err word;
+} states[] = {
+	{ "57014", ERR_TIMEOUT }, /* statement_timeout */
+	{ "55P03", ERR_RETRY },   /* lock_timeout */
+	{ "40001", ERR_RETRY }, { "40P01", ERR_RETRY },
+	{ "26000", ERR_RETRY }, { "0A000", ERR_RETRY }, /* after a migration: on a new connection */
+	{ "57P01", ERR_AWAY }, { "57P02", ERR_AWAY }, { "57P03", ERR_AWAY },
+	{ "25P03", ERR_AWAY }, { "53300", ERR_AWAY }, { "25006", ERR_AWAY },
+	{ "53100", ERR_AWAY }, /* disk full */
+	{ "23505", ERR_CONFLICT }, { "23503", ERR_NOT_FOUND },
+	{ "22021", ERR_INVALID }, { "22P05", ERR_INVALID }, { "22003", ERR_INVALID },
+	{ "23514", ERR_INVALID }, { "22001", ERR_INVALID }, { "54001", ERR_INVALID },
+	{ "CG401", ERR_BAD_TOKEN }, { "CG403", ERR_SUSPENDED },
+};
+
+static enum err
+constraint_word(struct db *db, const PGresult *result, enum err otherwise)
+{
+	const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	const struct db_constraint *c = db->options.constraints;
+
+	for (; name != NULL && c != NULL && c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0) {
+			fault_field(&db->scope->fault, c->field, c->code, c->message, c->limit);
+			return c->word;
+		}
+	return otherwise;
+}
+
+static enum err
+word_of(struct db *db, const char *statement, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	enum err word = ERR_INTERNAL;
+
+	for (size_t i = 0; state != NULL && i < sizeof(states) / sizeof(*states); i++)
+		if (strcmp(states[i].state, state) == 0)
+			word = states[i].word;
+	word = constraint_word(db, result, word);
+	fault(&db->scope->fault, word, "PostgreSQL: %s: %s %s", statement, state ? state : "",
+	    text ? text : PQresStatus(PQresultStatus(result)));
+	if (word == ERR_AWAY)
+		db->failed = true;
+	if (state != NULL && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
+		db->failed = true;
+	return word;
+}
+
+/* Reads the answers of `commands` commands up to the sync; the last one's result is *out. The
+ * first failure decides the word. */
+static enum err
+answers(struct db *db, const char *name, int commands, int64_t deadline, PGresult **out)
+{
+	enum err word = OK;
+
+	for (int i = 0; i <= commands;) {
+		PGresult *r;
+		ExecStatusType status;
+		if (!next_result(db, deadline, &r)) {
+			word = away(db, name);
+			break;
+		}
+		if (r == NULL) {
+			if (PQstatus(db->conn) == CONNECTION_BAD) {
+				word = word ? word : away(db, name);
+				break;
+			}
+			i++;
+			continue;
+		}
+		status = PQresultStatus(r);
+		if (status == PGRES_FATAL_ERROR && word == OK)
+			word = word_of(db, name, r);
+		if (i == commands - 1 && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
+			PQclear(*out);
+			*out = r;
+			continue;
+		}
+		PQclear(r);
+		if (status == PGRES_PIPELINE_SYNC)
+			break;
+		if (db->conn == NULL || PQstatus(db->conn) == CONNECTION_BAD) {
+			word = word ? word : ERR_AWAY;
+			break;
+		}
+	}
+	if (word != OK) {
+		PQclear(*out);
+		*out = NULL;
+	}
+	return word;
+}
+
+static void
+statement_key(const struct statement *st, char *key, size_t size)
+{
+	snprintf(key, size, "s%lx", (unsigned long)(uintptr_t)st);
+}
+
+/* One round trip: BEGIN and Parse when they are due, then the statement. */
+static enum err
+round_trip(struct db *db, struct statement *st, const struct value *v, PGresult **out)
+{
+	int64_t deadline = clock_mono() + (int64_t)(db->options.timeout_ms + GRACE_MS) * 1000;
+	const char *texts[STATEMENT_PARAMS_MAX];
+	int commands = 1;
+	bool sent = true, begins = db->transaction && !db->begun;
+	bool prepares = st->prepared_on != db->serial;
+	char key[24];
+	enum err word;
+
+	if (db->options.timeout_ms == 0)
+		deadline = 0;
+	statement_key(st, key, sizeof(key));
+	for (int i = 0; i < st->params; i++)
+		texts[i] = v[i].text;
+	if (begins) {
+		sent = PQsendQueryParams(db->conn, "begin", 0, NULL, NULL, NULL, NULL, 0);
+		commands++;
+	}
+	if (prepares) {
+		sent = sent && PQsendPrepare(db->conn, key, st->sql, st->params, st->types);
+		commands++;
+	}
+	sent = sent && PQsendQueryPrepared(db->conn, key, st->params, texts, NULL, NULL, 0) &&
+	    PQpipelineSync(db->conn) && flushed(db, deadline);
+	if (!sent)
+		return away(db, st->name);
+	db->begun = db->begun || begins;
+	word = answers(db, st->name, commands, deadline, out);
+	if (word == OK)
+		st->prepared_on = db->serial;
+	return word;
+}
+
+static void
+log_time(const struct db *db, const struct statement *st, int64_t began)
+{
+	int64_t micros = clock_mono() - began;
+
+	if (db->options.slow_ms > 0 && micros > (int64_t)db->options.slow_ms * 1000)
+		LOG(LEVEL_WARN, "statement.slow", L_TEXT("statement", st->name),
+		    L_INT("duration_us", micros));
+	else
+		LOG(LEVEL_DEBUG, "statement.done", L_TEXT("statement", st->name),
+		    L_INT("duration_us", micros));
+}
+
+/* A dead connection shows only when it is used: then once more on a new one, as long as
+ * nothing was done that could be done twice. */
+enum err
+db_run(struct db *db, struct statement *st, const struct value *v, PGresult **out)
+{
+	int64_t began = clock_mono();
+	enum err word = OK;
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		bool was_connected = db->conn != NULL && PQstatus(db->conn) == CONNECTION_OK;
+		bool repeatable = was_connected && (db->transaction ? db->run == 0 : true);
+		*out = NULL;
+		TRY(connected(db, true));
+		word = round_trip(db, st, v, out);
+		if (db->failed) {
+			disconnect(db);
+			db->failed = false;
+		}
+		if ((word != ERR_AWAY && word != ERR_RETRY) || db->conn != NULL || !repeatable)
+			break;
+		if (clock_mono() - began > GRACE_MS * 1000)
+			break; /* frozen, not restarted */
+		db->away_until = 0;
+		fault_reset(&db->scope->fault);
+	}
+	db->run++;
+	log_time(db, st, began);
+	return word;
+}
+
+void
+db_open_scope(struct db *db, struct scope *scope, bool transaction)
+{
+	db->scope = scope;
+	db->transaction = transaction;
+	db->begun = false;
+	db->run = 0;
+}
+
+/* COMMIT or ROLLBACK, by itself. */
+static enum err
+end_transaction(struct db *db, const char *how)
+{
+	int64_t deadline = clock_mono() + (int64_t)(db->options.timeout_ms + GRACE_MS) * 1000;
+	PGresult *r = NULL;
+	enum err word;
+
+	db->begun = false;
+	if (!PQsendQueryParams(db->conn, how, 0, NULL, NULL, NULL, NULL, 0) ||
+	    !PQpipelineSync(db->conn) || !flushed(db, deadline))
+		return away(db, how);
+	word = answers(db, how, 1, deadline, &r);
+	PQclear(r);
+	return word;
+}
+
+enum err
+db_commit(struct db *db)
+{
+	enum err word;
+
+	if (!db->begun)
+		return OK;
+	if (db->conn == NULL)
+		return ERR_AWAY;
+	word = end_transaction(db, "commit");
+	if (word == ERR_AWAY) {
+		disconnect(db);
+		return ERR_UNKNOWN_COMMIT;
+	}
+	return word;
+}
+
+void
+db_close_scope(struct db *db)
+{
+	if (db->begun && db->conn != NULL && end_transaction(db, "rollback") != OK)
+		disconnect(db);
+	db->begun = false;
+	db->transaction = false;
+	db->scope = NULL;
+}
+
+enum err
+db_ping(struct db *db)
+{
+	static struct statement ping = { .name = "ping", .sql = "select 1" };
+
+	return db_exec(db, &ping, NULL);
+}
+
+enum err
+db_script(struct db *db, const char *sql)
+{
+	enum err word = OK;
+	PGresult *r = NULL;
+
+	TRY(connected(db, false));
+	if (!PQsendQuery(db->conn, sql) || !flushed(db, 0))
+		return away(db, "script");
+	while (next_result(db, 0, &r) && r != NULL) {
+		ExecStatusType status = PQresultStatus(r);
+		if (status == PGRES_FATAL_ERROR && word == OK)
+			word = word_of(db, "script", r);
+		PQclear(r);
+		if (status == PGRES_COPY_IN || PQstatus(db->conn) == CONNECTION_BAD)
+			break;
+	}
+	return word;
+}
+
+enum err
+db_copy_line(struct db *db, struct span line)
+{
+	int sent;
+
+	while ((sent = PQputCopyData(db->conn, line.ptr, (int)line.len)) == 0)
+		if (!wait_for(db->conn, POLLOUT, 0))
+			return away(db, "copy");
+	return sent == 1 ? OK : away(db, "copy");
+}
+
+enum err
+db_copy_end(struct db *db)
+{
+	enum err word = OK;
+	PGresult *r = NULL;
+
+	while (PQputCopyEnd(db->conn, NULL) == 0)
+		if (!wait_for(db->conn, POLLOUT, 0))
+			return away(db, "copy");
+	if (!flushed(db, 0))
+		return away(db, "copy");
+	while (next_result(db, 0, &r) && r != NULL) {
+		if (PQresultStatus(r) == PGRES_FATAL_ERROR && word == OK)
+			word = word_of(db, "copy", r);
+		PQclear(r);
+	}
+	return word;
+}

@@ -1,0 +1,205 @@
+/* redis: connect, call, and give up in time. */
+#include "adapter/redis.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { AWAY_MS = 1000, WORDS_MAX = 32 };
+
+struct redis {
+	struct redis_options options;
+	redisContext *context;
+	int64_t away_until; /* clock_mono() */
+};
+
+struct redis *
+redis_make(const struct redis_options *options)
+{
+	struct redis *r = calloc(1, sizeof(*r));
+
+	if (r != NULL)
+		r->options = *options;
+	return r;
+}
+
+static void
+disconnect(struct redis *r)
+{
+	if (r->context != NULL)
+		redisFree(r->context);
+	r->context = NULL;
+}
+
+void
+redis_free(struct redis *r)
+{
+	if (r == NULL)
+		return;
+	disconnect(r);
+	free(r);
+}
+
+static enum err
+away(struct redis *r, const char *doing, struct fault *f)
+{
+	fault(f, ERR_AWAY, "Redis: %s: %s", doing,
+	    r->context && r->context->err ? r->context->errstr : "no connection");
+	disconnect(r);
+	r->away_until = clock_mono() + AWAY_MS * 1000;
+	return ERR_AWAY;
+}
+
+static redisContext *
+dial(const char *url, struct timeval limit)
+{
+	struct span rest = span_of(url), host;
+	int64_t port = 6379;
+	char name[256];
+
+	if (span_starts(rest, SPAN("unix://")))
+		return redisConnectUnixWithTimeout(url + 7, limit);
+	if (!span_starts(rest, SPAN("redis://")))
+		return NULL;
+	rest = (struct span){ url + 8, rest.len - 8 };
+	rest = span_cut(&rest, '/');
+	host = span_cut(&rest, ':');
+	if (host.len >= sizeof(name) || (rest.ptr != NULL && !span_int(rest, &port)))
+		return NULL;
+	snprintf(name, sizeof(name), "%.*s", (int)host.len, host.ptr);
+	return redisConnectWithTimeout(name, (int)port, limit);
+}
+
+/* A reply, or NULL when the connection failed; error replies are replies. */
+static redisReply *
+call(struct redis *r, int words, const char **word)
+{
+	return redisCommandArgv(r->context, words, word, NULL);
+}
+
+static enum err
+connected(struct redis *r, struct fault *f)
+{
+	struct timeval limit = { r->options.timeout_ms / 1000,
+		(r->options.timeout_ms % 1000) * 1000 };
+	const char *auth[] = { "AUTH", r->options.user, r->options.password };
+	redisReply *reply;
+	bool refused;
+
+	if (r->context != NULL)
+		return OK;
+	if (clock_mono() < r->away_until)
+		return fault(f, ERR_AWAY, "Redis: was away a moment ago");
+	r->context = dial(r->options.url, limit);
+	if (r->context == NULL || r->context->err || redisSetTimeout(r->context, limit) != REDIS_OK)
+		return away(r, "connecting", f);
+	if (r->options.password == NULL)
+		return OK;
+	reply = call(r, 3, auth);
+	refused = reply == NULL || reply->type == REDIS_REPLY_ERROR;
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return refused ? away(r, "AUTH", f) : OK;
+}
+
+/* A dead connection shows only when it is used: once more on a new one. Not after a time-out:
+ * a frozen Redis would cost two. The words must not matter when they run twice. */
+static enum err
+ask(struct redis *r, int words, const char **word, redisReply **out, struct fault *f)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		bool fresh = r->context == NULL;
+		TRY(connected(r, f));
+		if ((*out = call(r, words, word)) != NULL)
+			return OK;
+		if (fresh || r->context->err != REDIS_ERR_EOF)
+			break;
+		disconnect(r);
+	}
+	return away(r, word[0], f);
+}
+
+static enum err
+load(struct redis *r, struct redis_script *script, struct fault *f)
+{
+	const char *word[] = { "SCRIPT", "LOAD", script->text };
+	redisReply *reply;
+
+	TRY(ask(r, 3, word, &reply, f));
+	if (reply->type != REDIS_REPLY_STRING || reply->len != 40) {
+		fault(f, ERR_INTERNAL, "Redis: SCRIPT LOAD: %s", reply->str ? reply->str : "?");
+		freeReplyObject(reply);
+		return ERR_INTERNAL;
+	}
+	memcpy(script->sha, reply->str, sizeof(script->sha));
+	freeReplyObject(reply);
+	return OK;
+}
+
+static enum err
+integers(const redisReply *reply, int64_t *out, size_t max, size_t *count, struct fault *f)
+{
+	if (reply->type != REDIS_REPLY_ARRAY)
+		return fault(f, ERR_INTERNAL, "Redis: script: %s", reply->str ? reply->str : "?");
+	*count = reply->elements < max ? reply->elements : max;
+	for (size_t i = 0; i < *count; i++)
+		out[i] = reply->element[i]->integer;
+	return OK;
+}
+
+enum err
+redis_run(struct redis *r, struct redis_script *script, int keys, int args,
+    const char *const *words, int64_t *out, size_t max, size_t *count, struct fault *f)
+{
+	const char *word[WORDS_MAX] = { "EVALSHA", script->sha };
+	char number[12];
+	redisReply *reply;
+	enum err e;
+
+	if (keys + args + 3 > WORDS_MAX)
+		return ERR_INTERNAL;
+	snprintf(number, sizeof(number), "%d", keys);
+	word[2] = number;
+	for (int i = 0; i < keys + args; i++)
+		word[3 + i] = words[i];
+	if (script->sha[0] == '\0')
+		TRY(load(r, script, f));
+	TRY(ask(r, 3 + keys + args, word, &reply, f));
+	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0) {
+		freeReplyObject(reply);
+		TRY(load(r, script, f));
+		TRY(ask(r, 3 + keys + args, word, &reply, f));
+	}
+	e = integers(reply, out, max, count, f);
+	freeReplyObject(reply);
+	return e;
+}
+
+enum err
+redis_ping(struct redis *r, struct fault *f)
+{
+	const char *word[] = { "PING" };
+	redisReply *reply;
+	bool pong;
+
+	TRY(ask(r, 1, word, &reply, f));
+	pong = reply->type == REDIS_REPLY_STATUS;
+	freeReplyObject(reply);
+	return pong ? OK : fault(f, ERR_AWAY, "Redis: PING was refused");
+}
+
+enum err
+redis_config(struct redis *r, const char *key, char *out, size_t size, struct fault *f)
+{
+	const char *word[] = { "CONFIG", "GET", key };
+	redisReply *reply;
+
+	out[0] = '\0';
+	TRY(ask(r, 3, word, &reply, f));
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
+		snprintf(out, size, "%s", reply->element[1]->str);
+	freeReplyObject(reply);
+	return OK;
+}
