@@ -1,0 +1,72 @@
+/* app: what a worker process has for all its requests, and the pool around it. */
+#ifndef WEB_APP_H
+#define WEB_APP_H
+
+#include "adapter/fastcgi.h"
+#include "adapter/jwt.h"
+#include "adapter/redis.h"
+#include "base/conf.h"
+#include "base/counter.h"
+#include "web/request.h"
+
+/* One cache line for each worker, in memory shared with the master. */
+struct slot {
+	_Alignas(64) _Atomic int64_t busy_since; /* clock_mono() of the request, 0: idle */
+	_Atomic uint64_t served;
+};
+
+struct route_counters {
+	counter *status[6]; /* by hundreds; [0] unused */
+	struct histogram duration;
+};
+
+struct app {
+	const char *pool;
+	unsigned groups; /* that this pool serves */
+	int workers;
+	struct settings *settings;
+	const struct route *routes;
+	size_t route_count;
+	struct db *db;
+	struct redis *redis;
+	struct fastcgi *fastcgi;
+	struct arena *arena;
+	struct slot *slot;
+	struct jwt_ring access;
+	unsigned char cursor_key[32];
+	struct route_counters *counters; /* route_count + 1: the last is "none" */
+	struct counter_file *stats;
+	struct request request; /* its buffers are kept */
+};
+
+/* Serves one request that fastcgi_next() announced. */
+void serve(struct app *app);
+
+/* Serves until SIGTERM; the exit code. */
+int worker_run(struct app *app, int listen_fd);
+
+/* Steps of the frame; each in the file of its name. */
+enum err cors(struct request *r);
+enum err route(struct request *r);
+enum err authenticate(struct request *r);
+enum err rate_limit(struct request *r);
+enum err validate(struct request *r);
+
+/* Sends what the request came to; `e` is how it ended. */
+void reply_send(struct request *r, enum err e);
+void reply_reset(struct request *r);
+
+/* Methods that the path knows, for Allow; "" when there is none. */
+const char *route_methods(struct request *r);
+
+struct pool {
+	struct app *app;
+	int listen_fd;
+	bool (*reload)(struct app *app); /* at SIGHUP; false: keep what is */
+	counter *respawned, *killed;
+};
+
+/* The master: forks app->workers workers and looks after them until SIGTERM; the exit code. */
+int pool_run(struct pool *pool);
+
+#endif

@@ -1,0 +1,118 @@
+/* request: what a handler sees of a request, and what it may say in reply. Everything here
+ * lives in the request's arena or in the worker; a handler frees nothing. */
+#ifndef WEB_REQUEST_H
+#define WEB_REQUEST_H
+
+#include "adapter/postgres.h"
+#include "model/form.h"
+#include "model/names.h"
+
+struct request;
+struct app;
+
+enum transaction { NONE, TX };
+
+/* A row of api/routes.def. */
+struct route {
+	const char *method, *path, *name;
+	enum group group;
+	enum who who;
+	enum budget budget;
+	enum transaction transaction;
+	const struct form *form; /* of the body for POST, PUT, PATCH; else of the query */
+	enum err (*handle)(struct request *r);
+};
+
+enum { ROUTE_PARAMS_MAX = 4, SEGMENTS_MAX = 12, PAGE_DEPTH_MAX = 10000 };
+
+enum reply_kind {
+	REPLY_ONE,    /* {"success":true,"data":…} */
+	REPLY_PAGE,   /* … with page, limit, total */
+	REPLY_STREAM, /* … with limit, nextCursor */
+	REPLY_EMPTY,  /* no body */
+	REPLY_RAW,    /* the data as it is, of content_type */
+};
+
+struct reply {
+	int status;
+	enum reply_kind kind;
+	bool done;       /* a step before the handler has answered */
+	struct buf data; /* JSON of the thing or the list; kept over requests */
+	struct buf headers; /* whole lines, for what only some answers carry */
+	const char *content_type;
+	int64_t page, limit, total;
+	bool more;
+	const char *next_cursor;
+	int64_t version; /* of the one thing; 0: none */
+	char etag[48];
+};
+
+/* State of the caller's budget, for the RateLimit headers. */
+struct allowance {
+	int64_t limit, seconds, remaining, reset_seconds;
+	bool known;
+};
+
+struct request {
+	struct scope scope;
+	struct app *app;
+	struct db *db;
+	const struct route *route;
+	bool head, strict, cors_allowed;
+	struct span method, path, query, origin, address, id;
+	struct span segment[SEGMENTS_MAX]; /* decoded */
+	size_t segments;
+	struct span param[ROUTE_PARAMS_MAX];
+	struct viewer viewer;
+	struct allowance allowance;
+	const void *form;
+	struct reply reply;
+	const char *step; /* the one it is in, or ended in */
+	int64_t began;    /* clock_mono() */
+};
+
+/* The path parameter of that name as a UUID; ERR_NOT_FOUND when it is none, since nothing can
+ * be there. */
+enum err param_uuid(const struct request *r, const char *name, struct uuid *out);
+const char *param_text(struct request *r, const char *name);
+
+/* Empty for an anonymous caller. */
+static inline struct uuid
+viewer_id(const struct request *r)
+{
+	return r->viewer.id;
+}
+
+/* A header of the request, as CGI names it: "HTTP_IF_MATCH". */
+struct span request_header(const struct request *r, const char *name);
+
+/* ERR_CHANGED unless If-Match is absent, * or of this version. */
+enum err if_match(struct request *r, int64_t version);
+
+/* Names of the fields that the body brought. NULL: no memory. */
+const struct texts *given_fields(struct request *r);
+
+/* What a :json statement writes into: the reply's data. */
+struct rows reply_rows(struct request *r);
+
+/* Ends a handler that replies with one thing: takes over its version. */
+enum err reply_one(struct request *r, const struct rows *rows);
+enum err reply_created(struct request *r, const char *location, const struct rows *rows);
+enum err reply_none(struct request *r);
+enum err reply_raw(struct request *r, const char *content_type, struct span body);
+void reply_header(struct request *r, const char *name, const char *value);
+
+/* Where in a list to begin, from page, limit and cursor of its form. */
+struct page {
+	int64_t limit, offset, number;
+	bool stream;
+	const char *after_key; /* NULL on the first page */
+	struct uuid after_id;
+};
+/* `order` names the list's order, to which a cursor is bound. */
+enum err page_open(struct request *r, int64_t number, int64_t limit, const char *cursor,
+    const char *order, struct page *out);
+enum err reply_page(struct request *r, const struct page *page, const char *order,
+    const struct rows *rows);
+
+#endif

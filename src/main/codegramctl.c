@@ -1,0 +1,108 @@
+/* codegramctl: the operator's hand. May touch everything that the configuration names.
+ * Started by people, cron and timers; each command is a row of ctl/commands.def. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "ctl/command.h"
+#include "main/program.h"
+
+static void
+print_help(void)
+{
+	puts("usage: codegramctl [--config FILE] [--json] COMMAND …\n\n"
+	     "  -c, --config FILE   configuration (default /etc/codegram/codegram.conf)\n"
+	     "  -j, --json          JSON on standard output, for scripts\n"
+	     "  -h, --help          this text; after a command, its own\n"
+	     "  -V, --version\n\ncommands:");
+	for (const struct command *c = commands; c->name != NULL; c++)
+		printf("  %-10s %s\n", c->name, c->help);
+	puts("\nExit status: 0 done, 1 failed, 2 wrong usage.");
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (const struct command *c = commands; c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	fprintf(stderr, "codegramctl: no command %s.\n", name);
+	program_usage("");
+}
+
+/* --json and --help may stand behind the command, too. */
+static bool
+take_word(int *argc, char **argv, const char *word)
+{
+	for (int i = 1; i < *argc; i++)
+		if (strcmp(argv[i], word) == 0) {
+			for (int k = i; k < *argc; k++)
+				argv[k] = argv[k + 1];
+			(*argc)--;
+			return true;
+		}
+	return false;
+}
+
+static const char *
+read_options(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", 1, NULL, 'c' },
+		{ "json", 0, NULL, 'j' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'V' },
+		{ NULL, 0, NULL, 0 } };
+	const char *config = NULL;
+	int c;
+
+	/* "+": what follows the command is the command's own. */
+	while ((c = getopt_long(argc, argv, "+c:jhV", options, NULL)) != -1) {
+		if (c == 'h')
+			print_help();
+		if (c == 'c')
+			config = optarg;
+		else if (c != 'j')
+			program_word(c, "");
+	}
+	return config;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct program program;
+	const struct command *command;
+	struct ctl ctl = { .json = false };
+	const char *config;
+	bool help;
+	int code;
+
+	log_open("codegramctl", LEVEL_WARN, NULL);
+	config = read_options(argc, argv);
+	if (optind >= argc) {
+		print_help();
+		return CTL_USAGE;
+	}
+	command = find_command(argv[optind]);
+	ctl.name = command->name;
+	for (int i = 1; i < optind; i++)
+		ctl.json = ctl.json || strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0;
+	argc -= optind;
+	argv += optind;
+	help = take_word(&argc, argv, "--help") || take_word(&argc, argv, "-h");
+	ctl.json = take_word(&argc, argv, "--json") || ctl.json;
+	if (help) {
+		printf("usage: codegramctl %s %s\n\n%s.\n\n%s", command->name, command->arguments,
+		    command->help, command->details);
+		return CTL_OK;
+	}
+	if (!program_load(&program, config))
+		return CTL_FAILED;
+	ctl.settings = program.settings;
+	ctl.conf = &program.conf;
+	ctl.conf_path = config ? config : "/etc/codegram/codegram.conf";
+	ctl.scope.arena = program.arena;
+	optind = 0; /* glibc: begin anew, with the command's own arguments */
+	code = command->run(&ctl, argc, argv);
+	db_free(ctl.db);
+	arena_free(program.arena);
+	return code;
+}

@@ -1,0 +1,64 @@
+/* program: help, version, configuration; the same in every program. */
+#include "main/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define DEFAULT_PATH "/etc/codegram/codegram.conf"
+
+enum { ARENA_FIRST = 64 * KIB, ARENA_CEILING = 64 * KIB * KIB };
+
+void
+program_word(int option, const char *help)
+{
+	if (option == 'h')
+		fputs(help, stdout);
+	else if (option == 'V')
+		puts("codegram " CODEGRAM_VERSION);
+	else
+		fputs("Try --help.\n", stderr);
+	exit(option == 'h' || option == 'V' ? 0 : 2);
+}
+
+void
+program_usage(const char *what)
+{
+	fprintf(stderr, "%s\nTry --help.\n", what);
+	exit(2);
+}
+
+/* The members that SIGHUP must not change come from the settings before. */
+static void
+keep_fixed(const struct form *form, struct settings *next, const struct settings *before)
+{
+	for (size_t i = 0; i < form->count; i++) {
+		size_t end = i + 1 < form->count ? form->fields[i + 1].offset : form->size;
+		size_t from = form->fields[i].offset;
+		if (!(form->fields[i].flags & RELOAD))
+			memcpy((char *)next + from, (const char *)before + from, end - from);
+	}
+}
+
+bool
+program_load(struct program *p, const char *path)
+{
+	struct scope scope = { .arena = p->arena };
+	struct conf conf = { .form = &form_settings };
+
+	if (p->arena == NULL && (p->arena = arena_make(ARENA_FIRST, ARENA_CEILING)) == NULL)
+		return false;
+	scope.arena = p->arena;
+	conf.settings = arena_alloc(p->arena, form_settings.size);
+	if (conf.settings == NULL ||
+	    conf_load(&conf, path ? path : DEFAULT_PATH, path != NULL, &scope) != OK) {
+		LOG(LEVEL_ERROR, "settings.refused", L_TEXT("reason", scope.fault.story));
+		return false;
+	}
+	if (p->settings != NULL)
+		keep_fixed(&form_settings, conf.settings, p->settings);
+	p->conf = conf;
+	p->settings = conf.settings;
+	return true;
+}

@@ -1,0 +1,156 @@
+/* rate_limit: one Redis call says whether the budget allows the request and whether its
+ * session was ended. The bucket is GCRA (ITU-T I.371, annex A): one number per caller, a full
+ * budget may come at once, then it refills evenly. Without Redis each worker keeps buckets of
+ * its own, with its share of the budget. */
+#include "web/app.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "adapter/hash.h"
+#include "base/clock.h"
+
+enum { LOCAL_BUCKETS = 1024, KEY_MAX = 128 };
+
+/* KEYS: bucket, mark of the ended session ("" = none). ARGV: limit (0 = none), microseconds.
+ * Returns allowed, remaining, microseconds until it is allowed again, until all is there
+ * again, and whether the session was ended. */
+static struct redis_script script = {
+	.text =
+	    "local dead = 0\n"
+	    "if KEYS[2] ~= '' then dead = redis.call('EXISTS', KEYS[2]) end\n"
+	    "local limit, period = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
+	    "if limit == 0 then return {1, 0, 0, 0, dead} end\n"
+	    "local t = redis.call('TIME')\n"
+	    "local now, step = t[1] * 1000000 + t[2], period / limit\n"
+	    "local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + step\n"
+	    "if tat - period > now then\n"
+	    "  return {0, 0, math.ceil(tat - period - now), math.ceil(tat - step - now), dead}\n"
+	    "end\n"
+	    "redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil(period / 1000))\n"
+	    "return {1, math.floor((period - (tat - now)) / step + 0.001), 0, math.ceil(tat - now), dead}\n",
+};
+
+struct verdict {
+	int64_t allowed, remaining, wait, reset, dead;
+};
+
+struct budget_row {
+	size_t anonymous, person; /* offsets in struct settings */
+	int64_t seconds;
+};
+
+static const struct budget_row budgets[BUDGET_COUNT] = {
+#define BUDGET(name, word, anonymous_key, key, seconds)                                              \
+	{ offsetof(struct settings, anonymous_key), offsetof(struct settings, key), seconds },
+#include "model/budget.def"
+#undef BUDGET
+};
+
+static int64_t
+setting_at(const struct settings *s, size_t offset)
+{
+	return *(const int64_t *)((const char *)s + offset);
+}
+
+/* A person, an IPv4 address, or an IPv6 network of 64 bits. */
+static void
+bucket_key(const struct request *r, char *key, size_t size)
+{
+	const char *budget = budget_name(r->route->budget);
+	unsigned char six[16];
+	char address[64];
+
+	if (!uuid_empty(&r->viewer.id)) {
+		snprintf(key, size, "cg:rate:%s:%s", budget, r->viewer.id.text);
+		return;
+	}
+	snprintf(address, sizeof(address), "%.*s", (int)(r->address.len > 63 ? 63 : r->address.len),
+	    r->address.ptr ? r->address.ptr : "");
+	if (inet_pton(AF_INET6, address, six) == 1)
+		snprintf(key, size, "cg:rate:%s:%02x%02x%02x%02x%02x%02x%02x%02x", budget, six[0],
+		    six[1], six[2], six[3], six[4], six[5], six[6], six[7]);
+	else
+		snprintf(key, size, "cg:rate:%s:%s", budget, address);
+}
+
+static enum err
+ask_redis(struct request *r, const char *key, int64_t limit, int64_t period, struct verdict *out)
+{
+	char dead[64] = "", limit_text[24], period_text[24];
+	const char *words[] = { key, dead, limit_text, period_text };
+	int64_t n[5] = { 0 };
+	size_t count;
+
+	if (!uuid_empty(&r->viewer.session))
+		snprintf(dead, sizeof(dead), "cg:dead:%s", r->viewer.session.text);
+	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);
+	snprintf(period_text, sizeof(period_text), "%lld", (long long)period);
+	TRY(redis_run(r->app->redis, &script, 2, 2, words, n, 5, &count, &r->scope.fault));
+	*out = (struct verdict){ n[0], n[1], n[2], n[3], n[4] };
+	return OK;
+}
+
+/* The same bucket in this process; two callers whose hashes fall together share one. */
+static void
+ask_locally(const struct app *app, const char *key, int64_t limit, int64_t period,
+    struct verdict *out)
+{
+	static int64_t buckets[LOCAL_BUCKETS];
+	int64_t share = limit / app->workers > 0 ? limit / app->workers : 1;
+	int64_t *bucket = &buckets[hash_of(span_of(key)) % LOCAL_BUCKETS];
+	int64_t now = clock_mono(), step = period / share;
+	int64_t tat = (*bucket > now ? *bucket : now) + step;
+
+	*out = (struct verdict){ .allowed = tat - period <= now };
+	if (limit == 0) {
+		out->allowed = 1;
+		return;
+	}
+	if (!out->allowed) {
+		out->wait = tat - period - now;
+		out->reset = tat - step - now;
+		return;
+	}
+	*bucket = tat;
+	out->remaining = (period - (tat - now)) / step;
+	out->reset = tat - now;
+}
+
+static int64_t
+seconds_up(int64_t micros)
+{
+	return (micros + 999999) / 1000000;
+}
+
+enum err
+rate_limit(struct request *r)
+{
+	const struct budget_row *row = &budgets[r->route->budget];
+	bool person = !uuid_empty(&r->viewer.id);
+	int64_t limit = setting_at(r->app->settings, person ? row->person : row->anonymous);
+	int64_t period = row->seconds * 1000000;
+	struct verdict verdict = { .allowed = 1 };
+	char key[KEY_MAX];
+
+	if (row->seconds == 0 || !r->app->settings->RATE_LIMIT)
+		limit = 0;
+	if (limit == 0 && !person)
+		return OK;
+	bucket_key(r, key, sizeof(key));
+	if (ask_redis(r, key, limit, period ? period : 1, &verdict) != OK) {
+		fault_reset(&r->scope.fault);
+		ask_locally(r->app, key, limit, period ? period : 1, &verdict);
+	}
+	if (verdict.dead) {
+		reply_header(r, "WWW-Authenticate",
+		    "Bearer realm=\"codegram\", error=\"invalid_token\"");
+		return ERR_BAD_TOKEN;
+	}
+	r->allowance = (struct allowance){ limit, row->seconds, verdict.remaining,
+		seconds_up(verdict.reset), limit > 0 };
+	if (verdict.allowed)
+		return OK;
+	r->scope.fault.retry_after = (int)seconds_up(verdict.wait);
+	return ERR_TOO_MANY;
+}

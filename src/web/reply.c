@@ -1,0 +1,312 @@
+/* reply: the envelope, the headers, the ETag. Nothing else writes to the connection. */
+#include "web/app.h"
+
+#include <stdio.h>
+
+#include "adapter/hash.h"
+#include "base/log.h"
+
+enum { HEADERS_MAX = 16 * KIB };
+
+struct span
+request_header(const struct request *r, const char *name)
+{
+	return fastcgi_param(r->app->fastcgi, name);
+}
+
+/* Values come from tables and from checked text, yet a line end must never get out. */
+void
+reply_header(struct request *r, const char *name, const char *value)
+{
+	if (value == NULL || strpbrk(value, "\r\n") != NULL)
+		return;
+	buf_format(&r->reply.headers, "%s: %s\r\n", name, value);
+}
+
+struct rows
+reply_rows(struct request *r)
+{
+	return (struct rows){ .text = &r->reply.data, .total = -1 };
+}
+
+enum err
+reply_one(struct request *r, const struct rows *rows)
+{
+	r->reply.kind = REPLY_ONE;
+	r->reply.status = 200;
+	r->reply.version = rows->version;
+	return OK;
+}
+
+enum err
+reply_created(struct request *r, const char *location, const struct rows *rows)
+{
+	TRY(reply_one(r, rows));
+	r->reply.status = 201;
+	reply_header(r, "Location", location);
+	return OK;
+}
+
+enum err
+reply_none(struct request *r)
+{
+	r->reply.kind = REPLY_EMPTY;
+	r->reply.status = 204;
+	return OK;
+}
+
+enum err
+reply_raw(struct request *r, const char *content_type, struct span body)
+{
+	r->reply.kind = REPLY_RAW;
+	r->reply.status = 200;
+	r->reply.content_type = content_type;
+	buf_add(&r->reply.data, body);
+	return OK;
+}
+
+/* "<version>-<hash>" or "<hash>": the hash tells readers of any change (counts, viewer), the
+ * version is what If-Match compares. */
+static void
+make_etag(struct request *r)
+{
+	unsigned long long hash = hash_of(buf_span(&r->reply.data)) ^ (uint64_t)r->reply.total;
+
+	if (r->reply.version > 0)
+		snprintf(r->reply.etag, sizeof(r->reply.etag), "\"%lld-%016llx\"",
+		    (long long)r->reply.version, hash);
+	else
+		snprintf(r->reply.etag, sizeof(r->reply.etag), "\"%016llx\"", hash);
+}
+
+/* Opaque tag without W/ and quotes (RFC 9110, section 8.8.3; weak comparison, since nginx's
+ * gzip makes every tag weak). */
+static struct span
+bare_tag(struct span tag)
+{
+	tag = span_trim(tag);
+	if (span_starts(tag, SPAN("W/")))
+		tag = (struct span){ tag.ptr + 2, tag.len - 2 };
+	if (tag.len >= 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"')
+		tag = (struct span){ tag.ptr + 1, tag.len - 2 };
+	return tag;
+}
+
+static bool
+not_modified(const struct request *r)
+{
+	struct span list = request_header(r, "HTTP_IF_NONE_MATCH");
+
+	if (span_is(list, "*"))
+		return true;
+	while (list.len > 0 && list.ptr != NULL)
+		if (span_equal(bare_tag(span_cut(&list, ',')), bare_tag(span_of(r->reply.etag))))
+			return true;
+	return false;
+}
+
+enum err
+if_match(struct request *r, int64_t version)
+{
+	struct span list = request_header(r, "HTTP_IF_MATCH");
+
+	if (list.len == 0 || span_is(list, "*"))
+		return OK;
+	while (list.ptr != NULL) {
+		struct span tag = bare_tag(span_cut(&list, ','));
+		int64_t n;
+		if (span_int(span_cut(&tag, '-'), &n) && n == version)
+			return OK;
+	}
+	return ERR_CHANGED;
+}
+
+const struct texts *
+given_fields(struct request *r)
+{
+	const struct form *form = r->route->form;
+	const struct presence *presence = r->form;
+	struct texts *names = arena_alloc(r->scope.arena, sizeof(*names));
+
+	if (names == NULL)
+		return NULL;
+	names->items = arena_alloc(r->scope.arena, form->count * sizeof(*names->items) + 1);
+	for (size_t i = 0; names->items != NULL && i < form->count; i++)
+		if (presence->given >> i & 1)
+			names->items[names->count++] = form->fields[i].name;
+	return names->items ? names : NULL;
+}
+
+static void
+error_body(struct request *r, enum err e, struct buf *out)
+{
+	const struct err_row *row = err_row(e);
+	const struct fault *f = &r->scope.fault;
+
+	buf_puts(out, "{\"success\":false,\"error\":{\"code\":\"");
+	buf_puts(out, row->code);
+	buf_puts(out, "\",\"message\":\"");
+	buf_json_any(out, span_of(f->message ? f->message : row->message));
+	buf_char(out, '"');
+	for (size_t i = 0; i < f->count && row->status < 500; i++) {
+		const struct fault_field *at = &f->fields[i];
+		buf_puts(out, i == 0 ? ",\"details\":[{\"field\":\"" : ",{\"field\":\"");
+		buf_json_any(out, span_of(at->field));
+		buf_format(out, "\",\"code\":\"%s\",\"message\":\"%s\"", at->code, at->message);
+		if (at->limit != 0)
+			buf_format(out, ",\"limit\":%lld", (long long)at->limit);
+		buf_char(out, '}');
+	}
+	buf_puts(out, f->count && row->status < 500 ? "]}}" : "}}");
+}
+
+static void
+pagination(const struct request *r, struct buf *out)
+{
+	const struct reply *reply = &r->reply;
+	int64_t total = reply->total < 0 ? -reply->total : reply->total;
+
+	if (reply->kind == REPLY_STREAM) {
+		buf_format(out, ",\"pagination\":{\"limit\":%lld,\"nextCursor\":",
+		    (long long)reply->limit);
+		if (reply->next_cursor)
+			buf_json_string(out, span_of(reply->next_cursor));
+		else
+			buf_puts(out, "null");
+		buf_char(out, '}');
+		return;
+	}
+	buf_format(out,
+	    ",\"pagination\":{\"page\":%lld,\"limit\":%lld,\"total\":%lld,\"totalPages\":%lld%s%s%s%s}",
+	    (long long)reply->page, (long long)reply->limit, (long long)total,
+	    (long long)((total + reply->limit - 1) / reply->limit),
+	    reply->total < 0 ? ",\"total_is_estimate\":true" : "",
+	    reply->next_cursor ? ",\"nextCursor\":\"" : "",
+	    reply->next_cursor ? reply->next_cursor : "", reply->next_cursor ? "\"" : "");
+}
+
+/* May be kept for a second by nginx, for everybody. */
+static bool
+cacheable(const struct request *r, enum err e)
+{
+	return e == OK && r->route != NULL && uuid_empty(&r->viewer.id) && r->reply.status == 200 &&
+	    r->route->method[0] == 'G' && r->route->budget != BUDGET_NONE;
+}
+
+static void
+rate_headers(struct request *r)
+{
+	const struct allowance *a = &r->allowance;
+	const char *name = budget_name(r->route->budget);
+
+	buf_format(&r->reply.headers,
+	    "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\nRateLimit: \"%s\";r=%lld;t=%lld\r\n"
+	    "X-RateLimit-Limit: %lld\r\nX-RateLimit-Remaining: %lld\r\nX-RateLimit-Reset: %lld\r\n",
+	    name, (long long)a->limit, (long long)a->seconds, name, (long long)a->remaining,
+	    (long long)a->reset_seconds, (long long)a->limit, (long long)a->remaining,
+	    (long long)a->reset_seconds);
+}
+
+static void
+retry_after(struct request *r, int status)
+{
+	int seconds = r->scope.fault.retry_after;
+
+	if (status == 503 && seconds == 0)
+		seconds = 1;
+	if (seconds > 0)
+		buf_format(&r->reply.headers, "Retry-After: %d\r\n", seconds);
+}
+
+static void
+send_parts(struct request *r, struct span before, struct span data, struct span after)
+{
+	struct reply *reply = &r->reply;
+	struct fastcgi *out = r->app->fastcgi;
+	size_t len = before.len + data.len + after.len;
+
+	if (reply->status != 204 && reply->status != 304)
+		buf_format(&reply->headers, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+		    reply->content_type, len);
+	buf_format(&reply->headers, "Status: %d\r\n\r\n", reply->status);
+	fastcgi_write(out, buf_span(&reply->headers));
+	if (r->head || reply->status == 304 || reply->status == 204)
+		return;
+	fastcgi_write(out, before);
+	fastcgi_write(out, data);
+	fastcgi_write(out, after);
+}
+
+static void
+send_error(struct request *r, enum err e)
+{
+	r->reply.status = err_row(e)->status;
+	r->reply.content_type = "application/json; charset=utf-8";
+	buf_reset(&r->reply.data);
+	error_body(r, e, &r->reply.data);
+	retry_after(r, r->reply.status);
+	reply_header(r, "Cache-Control", "no-store");
+	send_parts(r, SPAN(""), buf_span(&r->reply.data), SPAN(""));
+}
+
+static void
+send_data(struct request *r)
+{
+	struct buf after;
+	struct span before = SPAN("");
+
+	buf_init(&after, 4 * KIB);
+	if (r->reply.kind == REPLY_ONE || r->reply.kind == REPLY_PAGE ||
+	    r->reply.kind == REPLY_STREAM) {
+		before = SPAN("{\"success\":true,\"data\":");
+		r->reply.content_type = "application/json; charset=utf-8";
+		if (r->reply.kind != REPLY_ONE)
+			pagination(r, &after);
+		buf_char(&after, '}');
+	}
+	send_parts(r, before, buf_span(&r->reply.data), buf_span(&after));
+	buf_free(&after);
+}
+
+void
+reply_send(struct request *r, enum err e)
+{
+	bool public_answer = cacheable(r, e);
+
+	if (e == OK && !(buf_ok(&r->reply.data) && buf_ok(&r->reply.headers)))
+		e = fault(&r->scope.fault, ERR_NO_MEMORY, "the answer is too large");
+	reply_header(r, "Vary", "Origin, Authorization");
+	if (r->allowance.known && !public_answer)
+		rate_headers(r);
+	if (e != OK) {
+		send_error(r, e);
+		return;
+	}
+	if (r->reply.kind != REPLY_EMPTY && r->route->budget != BUDGET_NONE) {
+		make_etag(r);
+		reply_header(r, "ETag", r->reply.etag);
+		if (r->reply.status == 200 && r->route->method[0] == 'G' && not_modified(r))
+			r->reply.status = 304;
+	}
+	reply_header(r, "Cache-Control", public_answer ? "public, max-age=1" :
+	        r->route == NULL || r->route->budget == BUDGET_NONE ? "no-store" :
+	                                                             "private, no-cache");
+	send_data(r);
+}
+
+void
+reply_reset(struct request *r)
+{
+	struct buf data = r->reply.data, headers = r->reply.headers;
+
+	if (headers.max == 0) {
+		buf_init(&data, 64 * KIB * KIB);
+		buf_init(&headers, HEADERS_MAX);
+	}
+	/* One large answer must not hold its memory for the process's life. */
+	if (data.size > KIB * KIB)
+		buf_free(&data);
+	buf_reset(&data);
+	buf_reset(&headers);
+	r->reply = (struct reply){ .data = data, .headers = headers };
+}

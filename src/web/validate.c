@@ -1,0 +1,135 @@
+/* validate: the query or the body into the row's form, all faulty fields at once. */
+#include "web/app.h"
+
+#include <stdio.h>
+
+#include "adapter/json.h"
+#include "adapter/unicode.h"
+
+/* application/x-www-form-urlencoded decoding of one name or value; false: a bad escape, NUL or
+ * bad UTF-8. */
+static bool
+decode(struct span raw, struct arena *arena, struct span *out)
+{
+	char *to = arena_alloc(arena, raw.len + 1);
+
+	*out = (struct span){ to, 0 };
+	if (to == NULL)
+		return false;
+	for (size_t i = 0; i < raw.len; i++) {
+		char c = raw.ptr[i];
+		if (c == '+')
+			c = ' ';
+		if (c == '%') {
+			int high = i + 2 < raw.len ? span_hex(raw.ptr[i + 1]) : -1;
+			int low = i + 2 < raw.len ? span_hex(raw.ptr[i + 2]) : -1;
+			if (high < 0 || low < 0)
+				return false;
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		if (c == '\0')
+			return false;
+		to[out->len++] = c;
+	}
+	return unicode_ok(*out);
+}
+
+static enum err
+take_parameter(struct request *r, struct span pair, void *out)
+{
+	const struct form *form = r->route->form;
+	struct span value = pair, raw_name = span_cut(&value, '='), name, text;
+	struct fault *f = &r->scope.fault;
+	char where[96];
+	int i;
+
+	if (!decode(raw_name, r->scope.arena, &name))
+		return fault_field(f, "?", "BAD_TEXT", "has a name that is not UTF-8 text", 0);
+	snprintf(where, sizeof(where), "?%.*s", (int)(name.len > 64 ? 64 : name.len), name.ptr);
+	if ((i = field_find(form, name)) < 0)
+		return r->strict ? fault_field(f, where, "UNKNOWN_FIELD", "is not a parameter here",
+		                       0) : OK;
+	if (((struct presence *)out)->given >> i & 1)
+		return fault_field(f, where, "REPEATED", "is there twice", 0);
+	if (!decode(value, r->scope.arena, &text))
+		return fault_field(f, where, "BAD_TEXT", "is not UTF-8 text, percent-encoded", 0);
+	return field_set(form, (size_t)i, out, text, where, &r->scope);
+}
+
+static enum err
+validate_query(struct request *r, void *out)
+{
+	struct span rest = r->query;
+	enum err worst = OK, e;
+
+	while (rest.ptr != NULL) {
+		struct span pair = span_cut(&rest, '&');
+		if (pair.len == 0)
+			continue;
+		if ((e = take_parameter(r, pair, out)) == ERR_NO_MEMORY)
+			return e;
+		worst = e ? e : worst;
+	}
+	e = field_finish(r->route->form, out, "?", &r->scope);
+	return worst ? worst : e;
+}
+
+/* application/json, in UTF-8 when a charset is named at all. */
+static bool
+is_json(struct span type)
+{
+	struct span kind = span_trim(span_cut(&type, ';'));
+
+	if (!span_equal_nocase(kind, SPAN("application/json")))
+		return false;
+	while (type.ptr != NULL) {
+		struct span value = span_trim(span_cut(&type, ';')), name = span_cut(&value, '=');
+		if (span_equal_nocase(name, SPAN("charset")) &&
+		    !span_equal_nocase(value, SPAN("utf-8")) &&
+		    !span_equal_nocase(value, SPAN("\"utf-8\"")))
+			return false;
+	}
+	return true;
+}
+
+static enum err
+validate_body(struct request *r, void *out)
+{
+	const struct form *form = r->route->form;
+	struct json_t *json;
+	int64_t length = 0;
+	char *body;
+	size_t got;
+
+	if (!is_json(fastcgi_param(r->app->fastcgi, "CONTENT_TYPE")))
+		return ERR_WRONG_TYPE;
+	span_int(fastcgi_param(r->app->fastcgi, "CONTENT_LENGTH"), &length);
+	if (length > (int64_t)form->max_bytes) {
+		r->scope.fault.message = arena_format(r->scope.arena,
+		    "The body is too large: at most %zu bytes here", form->max_bytes);
+		return ERR_TOO_LARGE;
+	}
+	if (length < 0 || (body = arena_alloc(r->scope.arena, (size_t)length + 1)) == NULL)
+		return ERR_NO_MEMORY;
+	got = fastcgi_read(r->app->fastcgi, body, (size_t)length);
+	TRY(json_object_of((struct span){ body, got }, &json, &r->scope));
+	return json_fill(json, form, out, &r->scope);
+}
+
+enum err
+validate(struct request *r)
+{
+	const struct form *form = r->route->form;
+	bool body = r->route->method[0] == 'P' && form->max_bytes > 0;
+	void *out = arena_alloc(r->scope.arena, form->size);
+
+	if (out == NULL)
+		return ERR_NO_MEMORY;
+	r->form = out;
+	if (span_is(request_header(r, "HTTP_PREFER"), "handling=strict")) {
+		r->strict = true;
+		reply_header(r, "Preference-Applied", "handling=strict");
+	}
+	return body ? validate_body(r, out) : validate_query(r, out);
+}
