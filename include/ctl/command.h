@@ -1,0 +1,52 @@
+/* command: the operator's commands as rows, and what each of them is given. */
+#ifndef CTL_COMMAND_H
+#define CTL_COMMAND_H
+
+#include "adapter/postgres.h"
+#include "base/conf.h"
+#include "model/form.h"
+
+struct ctl {
+	const char *name; /* of the command */
+	const struct settings *settings;
+	const struct conf *conf;
+	const char *conf_path;
+	struct scope scope;
+	bool json;
+	struct db *db; /* by ctl_db(); freed by main() */
+};
+
+struct command {
+	const char *name, *arguments, *help, *details;
+	int (*run)(struct ctl *ctl, int argc, char **argv);
+};
+
+extern const struct command commands[]; /* ends with a NULL name */
+
+#define COMMAND(name, arguments, help, details)                                                \
+	int command_##name(struct ctl *ctl, int argc, char **argv);
+#include "ctl/commands.def"
+#undef COMMAND
+
+/* Exit codes of every command. */
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+/* Connects lazily, without statement time-outs, as that role. */
+struct db *ctl_db(struct ctl *ctl, const char *role);
+
+/* Says on stderr what failed, from the fault record; CTL_FAILED. */
+int ctl_failed(struct ctl *ctl, enum err e, const char *doing);
+int ctl_usage(struct ctl *ctl, const char *what);
+
+/* Progress on stderr: a bar on a terminal, else a line now and then. */
+struct progress {
+	const char *what;
+	int64_t done, total;
+	int64_t shown; /* clock_mono() of the last line */
+	bool terminal;
+};
+void progress_begin(struct progress *p, const char *what, int64_t total);
+void progress_to(struct progress *p, int64_t done);
+void progress_end(struct progress *p);
+
+#endif

@@ -1,0 +1,94 @@
+/* command: the table of commands, and what they share. */
+#include "ctl/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/statements.h"
+
+const struct command commands[] = {
+#define COMMAND(name, arguments, help, details)                                                \
+	{ #name, arguments, help, details, command_##name },
+#include "ctl/commands.def"
+#undef COMMAND
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+struct db *
+ctl_db(struct ctl *ctl, const char *role)
+{
+	struct db_options options = { ctl->settings->DATABASE_URL, role, "codegramctl", 0, 0,
+		store_constraints };
+
+	if (ctl->db == NULL)
+		ctl->db = db_make(&options);
+	if (ctl->db == NULL) {
+		fputs("codegramctl: no memory\n", stderr);
+		exit(CTL_FAILED);
+	}
+	db_open_scope(ctl->db, &ctl->scope, false);
+	return ctl->db;
+}
+
+int
+ctl_failed(struct ctl *ctl, enum err e, const char *doing)
+{
+	const char *story = ctl->scope.fault.story;
+
+	fprintf(stderr, "codegramctl %s: %s: %s\n", ctl->name, doing,
+	    *story ? story : err_row(e)->message);
+	return CTL_FAILED;
+}
+
+int
+ctl_usage(struct ctl *ctl, const char *what)
+{
+	fprintf(stderr, "codegramctl %s: %s\nTry codegramctl %s --help.\n", ctl->name, what,
+	    ctl->name);
+	return CTL_USAGE;
+}
+
+enum { LINE_EVERY = 5 * 1000 * 1000, BAR_EVERY = 100 * 1000, BAR_WIDTH = 40 };
+
+void
+progress_begin(struct progress *p, const char *what, int64_t total)
+{
+	*p = (struct progress){ .what = what, .total = total, .shown = clock_mono(),
+		.terminal = isatty(STDERR_FILENO) };
+}
+
+static void
+progress_show(const struct progress *p)
+{
+	int64_t filled = p->total > 0 ? p->done * BAR_WIDTH / p->total : 0;
+
+	if (!p->terminal) {
+		fprintf(stderr, "%s: %lld of %lld\n", p->what, (long long)p->done,
+		    (long long)p->total);
+		return;
+	}
+	fprintf(stderr, "\r%s [", p->what);
+	for (int i = 0; i < BAR_WIDTH; i++)
+		fputc(i < filled ? '#' : '.', stderr);
+	fprintf(stderr, "] %lld/%lld", (long long)p->done, (long long)p->total);
+}
+
+void
+progress_to(struct progress *p, int64_t done)
+{
+	p->done = done;
+	if (clock_mono() - p->shown < (p->terminal ? BAR_EVERY : LINE_EVERY))
+		return;
+	p->shown = clock_mono();
+	progress_show(p);
+}
+
+void
+progress_end(struct progress *p)
+{
+	progress_show(p);
+	if (p->terminal)
+		fputc('\n', stderr);
+}

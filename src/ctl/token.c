@@ -1,0 +1,102 @@
+/* token: an access token for a person, with a session that can be listed and ended. */
+#include "ctl/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "adapter/jwt.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "model/rule.h"
+#include "store/session.h"
+#include "store/user.h"
+
+struct wish {
+	const char *username;
+	bool create, admin;
+	int64_t seconds;
+};
+
+static enum err
+find_user(struct ctl *ctl, struct db *db, const struct wish *wish, struct user_head *out)
+{
+	enum err e = q_user_by_name(db, wish->username, out);
+
+	if (e == ERR_NOT_FOUND && wish->create) {
+		TRY(q_user_create(db, uuid_make(), wish->username, ""));
+		e = q_user_by_name(db, wish->username, out);
+	}
+	if (e == ERR_NOT_FOUND)
+		return fault(&ctl->scope.fault, e, "there is no user %s; --create makes one",
+		    wish->username);
+	TRY(e);
+	if (wish->admin && strcmp(out->role, "admin") != 0) {
+		TRY(q_user_set_role(db, out->id, "admin"));
+		out->role = "admin";
+	}
+	return OK;
+}
+
+static enum err
+make_token(struct ctl *ctl, const struct wish *wish, struct jwt_claims *claims,
+    const char **token)
+{
+	const struct settings *s = ctl->settings;
+	struct db *db = ctl_db(ctl, "codegram-ctl");
+	struct jwt_ring ring;
+	struct user_head user;
+
+	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET, s->JWT_SECRET_NEXT,
+	        s->JWT_SECRET_PREVIOUS) != OK)
+		return fault(&ctl->scope.fault, ERR_INVALID, "JWT_SECRET is not set, or set twice");
+	TRY(find_user(ctl, db, wish, &user));
+	*claims = (struct jwt_claims){ .subject = user.id, .session = uuid_make(),
+		.id = uuid_make(), .issued = clock_now() / 1000000 };
+	claims->expires = claims->issued + wish->seconds;
+	snprintf(claims->username, sizeof(claims->username), "%s", user.username);
+	snprintf(claims->role, sizeof(claims->role), "%s", user.role);
+	TRY(q_session_create(db, claims->session, user.id, "codegramctl", wish->seconds));
+	return jwt_mint(&ring, claims, token, &ctl->scope);
+}
+
+static bool
+read_wish(struct ctl *ctl, int argc, char **argv, struct wish *wish)
+{
+	static const struct option options[] = { { "create", 0, NULL, 'c' },
+		{ "admin", 0, NULL, 'a' }, { "seconds", 1, NULL, 's' }, { NULL, 0, NULL, 0 } };
+	int c;
+
+	wish->seconds = ctl->settings->JWT_ACCESS_SECONDS;
+	while ((c = getopt_long(argc, argv, "cas:", options, NULL)) != -1) {
+		if (c == 's' && (!span_int(span_of(optarg), &wish->seconds) || wish->seconds < 1))
+			return false;
+		wish->create = wish->create || c == 'c';
+		wish->admin = wish->admin || c == 'a';
+		if (c == '?')
+			return false;
+	}
+	if (optind + 1 != argc || !username_ok(span_of(argv[optind])))
+		return false;
+	wish->username = argv[optind];
+	return true;
+}
+
+int
+command_token(struct ctl *ctl, int argc, char **argv)
+{
+	struct wish wish = { .username = NULL };
+	struct jwt_claims claims;
+	const char *token;
+	enum err e;
+
+	if (!read_wish(ctl, argc, argv, &wish))
+		return ctl_usage(ctl, "wants one username, and --seconds above 0");
+	if ((e = make_token(ctl, &wish, &claims, &token)) != OK)
+		return ctl_failed(ctl, e, "no token was made");
+	if (ctl->json)
+		printf("{\"accessToken\":\"%s\",\"expiresIn\":%lld,\"user_id\":\"%s\",\"session_id\":\"%s\"}\n",
+		    token, (long long)wish.seconds, claims.subject.text, claims.session.text);
+	else
+		puts(token);
+	return CTL_OK;
+}
