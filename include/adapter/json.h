@@ -16,8 +16,8 @@ enum err json_object_of(struct span text, struct json_t **out, struct scope *sco
 
 /* Fills a form's struct: all faulty fields at once, unknown ones too, each by its JSON
  * Pointer (RFC 6901). */
-enum err json_fill(const struct json_t *object, const struct form *form, void *out,
-    struct scope *scope);
+enum err json_fill(
+    const struct json_t *object, const struct form *form, void *out, struct scope *scope);
 
 /* Members; false when absent or of another type. Text lives as long as the object. */
 bool json_get_text(const struct json_t *object, const char *key, const char **out);

@@ -16,8 +16,8 @@ struct statement {
 	const char *name, *sql;
 	unsigned types[STATEMENT_PARAMS_MAX]; /* OIDs */
 	int params;
-	enum err none; /* what no row means */
-	uint64_t prepared_on; /* serial of the connection that knows it */
+	enum err none;            /* what no row means */
+	uint64_t prepared_on;     /* serial of the connection that knows it */
 	struct render_plan *plan; /* of :json statements, once known; for the process's life */
 };
 
@@ -87,20 +87,19 @@ enum err db_many(struct db *db, struct statement *st, const struct value *v,
  * last row rendered are kept here: _total, _version, _public, _key, _id. A row whose first
  * visible column is NULL is not rendered (so a total may come without rows). */
 struct rows {
-	struct buf *text;      /* set by the caller: where the JSON goes */
-	int64_t limit;         /* set by the caller: rows rendered at most, 0: all */
-	size_t count;          /* rows rendered */
-	bool found;            /* there was a row, rendered or not */
-	bool more;             /* there was one more than `limit` */
-	int64_t total;         /* -1: not asked; below: more than -total */
+	struct buf *text; /* set by the caller: where the JSON goes */
+	int64_t limit;    /* set by the caller: rows rendered at most, 0: all */
+	size_t count;     /* rows rendered */
+	bool found;       /* there was a row, rendered or not */
+	bool more;        /* there was one more than `limit` */
+	int64_t total;    /* -1: not asked; below: more than -total */
 	int64_t version;
 	bool is_public;
-	const char *key;       /* in the arena */
+	const char *key; /* in the arena */
 	struct uuid id;
 };
-enum err db_json(struct db *db, struct statement *st, const struct value *v,
-    struct rows *rows);
-enum err db_json_list(struct db *db, struct statement *st, const struct value *v,
-    struct rows *rows);
+enum err db_json(struct db *db, struct statement *st, const struct value *v, struct rows *rows);
+enum err db_json_list(
+    struct db *db, struct statement *st, const struct value *v, struct rows *rows);
 
 #endif

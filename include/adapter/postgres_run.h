@@ -7,8 +7,8 @@
 struct pg_result; /* libpq's PGresult */
 
 /* Runs one statement within its deadline; *out is the caller's to clear, NULL unless OK. */
-enum err db_run(struct db *db, struct statement *st, const struct value *v,
-    struct pg_result **out);
+enum err db_run(
+    struct db *db, struct statement *st, const struct value *v, struct pg_result **out);
 
 struct scope *db_scope(struct db *db);
 

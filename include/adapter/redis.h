@@ -8,7 +8,7 @@
 #include "base/scope.h"
 
 struct redis_options {
-	const char *url; /* unix:///path or redis://host[:port] */
+	const char *url;             /* unix:///path or redis://host[:port] */
 	const char *user, *password; /* password NULL: no AUTH */
 	int timeout_ms;
 };
@@ -31,7 +31,7 @@ enum err redis_run(struct redis *r, struct redis_script *script, int keys, int a
 enum err redis_ping(struct redis *r, struct fault *fault);
 
 /* One value of CONFIG GET or a line of INFO, for doctor; "" when there is none. */
-enum err redis_config(struct redis *r, const char *key, char *out, size_t size,
-    struct fault *fault);
+enum err redis_config(
+    struct redis *r, const char *key, char *out, size_t size, struct fault *fault);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-int64_t clock_now(void);  /* microseconds since 1970, UTC: expiry, timestamps */
-int64_t clock_mono(void); /* microseconds, never goes back: deadlines, durations */
+int64_t clock_now(void);        /* microseconds since 1970, UTC: expiry, timestamps */
+int64_t clock_mono(void);       /* microseconds, never goes back: deadlines, durations */
 void clock_set(int64_t micros); /* clock_now() stands still here; 0: the real one again */
 
 #endif

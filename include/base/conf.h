@@ -11,7 +11,7 @@ enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT, CONF_CREDENTIAL };
 
 struct conf {
 	const struct form *form;
-	void *settings; /* the form's struct */
+	void *settings;           /* the form's struct */
 	unsigned char origin[64]; /* enum conf_origin of each field */
 };
 

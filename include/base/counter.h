@@ -21,8 +21,8 @@ void counter_close(struct counter_file *f);
 
 /* The series of `family` and `labels` (`pool="all"` or ""), made when it is new. Before fork
  * only. Never NULL: without a file or room it returns a number that nobody reads. */
-counter *counter_get(struct counter_file *f, const char *family, enum counter_type type,
-    const char *labels);
+counter *counter_get(
+    struct counter_file *f, const char *family, enum counter_type type, const char *labels);
 
 static inline void
 counter_add(counter *c, uint64_t n)
@@ -35,8 +35,8 @@ enum { HISTOGRAM_STEPS = 12 };
 struct histogram {
 	counter *bucket[HISTOGRAM_STEPS + 1], *sum;
 };
-void histogram_get(struct counter_file *f, struct histogram *h, const char *family,
-    const char *labels);
+void histogram_get(
+    struct counter_file *f, struct histogram *h, const char *family, const char *labels);
 void histogram_add(struct histogram *h, int64_t micros);
 
 /* All files of `dir`, families together, with the help text that `help(family)` gives. */

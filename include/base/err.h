@@ -44,9 +44,10 @@ struct fault_field {
 
 struct fault {
 	const char *message; /* for the answer instead of the row's, static or in the arena */
-	char story[FAULT_STORY_MAX]; /* for the log only: may name inner things, never secrets */
+	char
+	    story[FAULT_STORY_MAX]; /* for the log only: may name inner things, never secrets */
 	struct fault_field fields[FAULT_FIELDS_MAX];
-	size_t count; /* further faulty fields are not kept */
+	size_t count;    /* further faulty fields are not kept */
 	int retry_after; /* seconds for Retry-After, 0: the row's default */
 };
 
@@ -57,7 +58,7 @@ enum err fault(struct fault *f, enum err e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Adds a faulty field. `code` and `message` must outlive the request. Returns ERR_INVALID. */
-enum err fault_field(struct fault *f, const char *field, const char *code, const char *message,
-    int64_t limit);
+enum err fault_field(
+    struct fault *f, const char *field, const char *code, const char *message, int64_t limit);
 
 #endif

@@ -33,10 +33,10 @@ enum field_type {
 #define CTYPE_CHOICE int
 
 enum {
-	REQUIRED = 1,  /* must be there */
-	NULLABLE = 2,  /* JSON null clears it */
-	SECRET = 4,    /* configuration: never shown, may come from a credential file */
-	RELOAD = 8,    /* configuration: taken anew at SIGHUP */
+	REQUIRED = 1, /* must be there */
+	NULLABLE = 2, /* JSON null clears it */
+	SECRET = 4,   /* configuration: never shown, may come from a credential file */
+	RELOAD = 8,   /* configuration: taken anew at SIGHUP */
 };
 
 /* What a text must look like, beyond its length. */
@@ -53,7 +53,7 @@ struct field {
 	size_t offset;
 	int64_t min, max; /* texts: code points; lists: items; numbers: value; both 0: any */
 	int64_t item_max; /* lists: code points of an item */
-	const char *fallback; /* when absent, as text; NULL: left empty */
+	const char *fallback;    /* when absent, as text; NULL: left empty */
 	const struct rule *rule; /* for lists: of each item; may be NULL */
 	const char *help;
 };
@@ -85,13 +85,13 @@ enum err field_set(const struct form *form, size_t i, void *out, struct span tex
 /* Checks length and rule of one text; adds the fault. Used for fields and items of lists. */
 enum err field_check_text(struct span text, int64_t min, int64_t max, const struct rule *rule,
     const char *where, struct fault *fault);
-enum err field_check_int(const struct field *f, int64_t n, const char *where,
-    struct fault *fault);
+enum err field_check_int(
+    const struct field *f, int64_t n, const char *where, struct fault *fault);
 
 /* Fallbacks for what was not given, then a fault for each missing REQUIRED one; `prefix` is
  * "?" or "/". */
-enum err field_finish(const struct form *form, void *out, const char *prefix,
-    struct scope *scope);
+enum err field_finish(
+    const struct form *form, void *out, const char *prefix, struct scope *scope);
 
 /* Index of the field, or -1. */
 int field_find(const struct form *form, struct span name);

@@ -33,7 +33,7 @@ const char *log_level_name(enum log_level level);
 
 /* `service` and `dir` (NULL: stderr alone) are kept, not copied. */
 void log_open(const char *service, enum log_level level, const char *dir);
-void log_reopen(void); /* after logrotate moved the files */
+void log_reopen(void);                    /* after logrotate moved the files */
 void log_request(const char *request_id); /* NULL: none; kept, not copied */
 bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);

@@ -8,12 +8,12 @@
 
 #define KIB 1024
 
-#define FORM_BEGIN(this_form, max_bytes)                                                            \
-	struct this_form {                                                                          \
+#define FORM_BEGIN(this_form, max_bytes)                                                       \
+	struct this_form {                                                                     \
 		struct presence presence;
-#define FIELD(this_form, type, name, flags, min, max, item_max, fallback, rule, help)               \
+#define FIELD(this_form, type, name, flags, min, max, item_max, fallback, rule, help)          \
 	CTYPE_##type name;
-#define FORM_END(this_form)                                                                         \
+#define FORM_END(this_form)                                                                    \
 	}                                                                                      \
 	;
 #include "model/form.def"
@@ -23,13 +23,13 @@
 #undef FIELD
 #undef FORM_END
 
-#define FORM_BEGIN(this_form, max_bytes)                                                            \
-	extern const struct form form_##this_form;                                                  \
+#define FORM_BEGIN(this_form, max_bytes)                                                       \
+	extern const struct form form_##this_form;                                             \
 	enum {
-#define FIELD(this_form, type, name, flags, min, max, item_max, fallback, rule, help)               \
+#define FIELD(this_form, type, name, flags, min, max, item_max, fallback, rule, help)          \
 	FORM_##this_form##_##name,
-#define FORM_END(this_form)                                                                         \
-	FORM_##this_form##_COUNT                                                                    \
+#define FORM_END(this_form)                                                                    \
+	FORM_##this_form##_COUNT                                                               \
 	}                                                                                      \
 	;
 #include "model/form.def"

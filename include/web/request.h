@@ -36,8 +36,8 @@ enum reply_kind {
 struct reply {
 	int status;
 	enum reply_kind kind;
-	bool done;       /* a step before the handler has answered */
-	struct buf data; /* JSON of the thing or the list; kept over requests */
+	bool done;          /* a step before the handler has answered */
+	struct buf data;    /* JSON of the thing or the list; kept over requests */
 	struct buf headers; /* whole lines, for what only some answers carry */
 	const char *content_type;
 	int64_t page, limit, total;
@@ -112,7 +112,7 @@ struct page {
 /* `order` names the list's order, to which a cursor is bound. */
 enum err page_open(struct request *r, int64_t number, int64_t limit, const char *cursor,
     const char *order, struct page *out);
-enum err reply_page(struct request *r, const struct page *page, const char *order,
-    const struct rows *rows);
+enum err reply_page(
+    struct request *r, const struct page *page, const char *order, const struct rows *rows);
 
 #endif

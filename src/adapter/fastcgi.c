@@ -62,7 +62,8 @@ fastcgi_open(int listen_fd, int signal_fd)
 	f->listen_fd = listen_fd;
 	f->signal_fd = signal_fd;
 	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (f->epoll_fd < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&f->request, listen_fd, 0) != 0 ||
+	if (f->epoll_fd < 0 || FCGX_Init() != 0 ||
+	    FCGX_InitRequest(&f->request, listen_fd, 0) != 0 ||
 	    !watch(f->epoll_fd, signal_fd, EPOLLIN) ||
 	    !watch(f->epoll_fd, listen_fd, EPOLLIN | EPOLLEXCLUSIVE)) {
 		fastcgi_close(f);
@@ -120,7 +121,8 @@ fastcgi_read(struct fastcgi *f, char *to, size_t size)
 bool
 fastcgi_write(struct fastcgi *f, struct span text)
 {
-	return text.len == 0 || FCGX_PutStr(text.ptr, (int)text.len, f->request.out) == (int)text.len;
+	return text.len == 0 ||
+	       FCGX_PutStr(text.ptr, (int)text.len, f->request.out) == (int)text.len;
 }
 
 void

@@ -26,12 +26,13 @@ enum err
 json_object_of(struct span text, struct json_t **out, struct scope *scope)
 {
 	json_error_t error;
-	json_t *json = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &error);
+	json_t *json =
+	    json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &error);
 
 	if (json == NULL) {
 		scope->fault.message = arena_format(scope->arena,
-		    "The body is not valid JSON: line %d, column %d: %s", error.line, error.column,
-		    error.text);
+		    "The body is not valid JSON: line %d, column %d: %s", error.line,
+		    error.column, error.text);
 		return fault(&scope->fault, ERR_BAD_JSON, "JSON: %s", error.text);
 	}
 	if (!arena_defer(scope->arena, release, json))
@@ -57,9 +58,11 @@ fill_texts(const struct field *f, const json_t *list, struct texts *out, const c
 	enum err worst = OK;
 
 	if (!json_is_array(list))
-		return fault_field(&scope->fault, where, "NOT_A_LIST", "must be a list of texts", 0);
+		return fault_field(
+		    &scope->fault, where, "NOT_A_LIST", "must be a list of texts", 0);
 	if (f->max > 0 && (int64_t)json_array_size(list) > f->max)
-		return fault_field(&scope->fault, where, "TOO_MANY", "has too many items", f->max);
+		return fault_field(
+		    &scope->fault, where, "TOO_MANY", "has too many items", f->max);
 	out->items = arena_alloc(scope->arena, json_array_size(list) * sizeof(*out->items) + 1);
 	if (out->items == NULL)
 		return ERR_NO_MEMORY;
@@ -68,7 +71,8 @@ fill_texts(const struct field *f, const json_t *list, struct texts *out, const c
 		char at[128];
 		snprintf(at, sizeof(at), "%s/%zu", where, i);
 		if (!json_is_string(item))
-			worst = fault_field(&scope->fault, at, "NOT_A_TEXT", "must be a text", 0);
+			worst =
+			    fault_field(&scope->fault, at, "NOT_A_TEXT", "must be a text", 0);
 		else if (field_check_text(span_of_string(item), 1, f->item_max, f->rule, at,
 		             &scope->fault) != OK)
 			worst = ERR_INVALID;
@@ -96,8 +100,8 @@ fill_field(const struct form *form, size_t i, const json_t *value, void *out, co
 	case FIELD_TEXTS: return fill_texts(f, value, at, where, scope);
 	case FIELD_BOOL:
 		if (!json_is_boolean(value))
-			return fault_field(&scope->fault, where, "NOT_A_BOOLEAN",
-			    "must be true or false", 0);
+			return fault_field(
+			    &scope->fault, where, "NOT_A_BOOLEAN", "must be true or false", 0);
 		*(bool *)at = json_is_true(value);
 		return OK;
 	case FIELD_INT:
@@ -106,7 +110,9 @@ fill_field(const struct form *form, size_t i, const json_t *value, void *out, co
 			    "must be a whole number", 0);
 		*(int64_t *)at = json_integer_value(value);
 		return field_check_int(f, *(int64_t *)at, where, &scope->fault);
-	case FIELD_TEXT: case FIELD_UUID: case FIELD_CHOICE: break;
+	case FIELD_TEXT:
+	case FIELD_UUID:
+	case FIELD_CHOICE: break;
 	}
 	if (!json_is_string(value))
 		return fault_field(&scope->fault, where, "NOT_A_TEXT", "must be a text", 0);
@@ -138,12 +144,14 @@ json_fill(const struct json_t *object, const struct form *form, void *out, struc
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
 		int i = field_find(form, span_of(key));
 		char where[96];
 		pointer_to(key, where, sizeof(where));
 		if (i < 0)
-			e = fault_field(&scope->fault, where, "UNKNOWN_FIELD", "is not a field here", 0);
+			e = fault_field(
+			    &scope->fault, where, "UNKNOWN_FIELD", "is not a field here", 0);
 		else
 			e = fill_field(form, (size_t)i, value, out, where, scope);
 		if (e == ERR_NO_MEMORY)

@@ -14,8 +14,8 @@ fill_kid(struct jwt_key *key)
 	unsigned char hash[SHA256_BYTES];
 
 	crypto_sha256(key->secret, hash);
-	snprintf(key->kid, sizeof(key->kid), "%02x%02x%02x%02x", hash[0], hash[1], hash[2],
-	    hash[3]);
+	snprintf(
+	    key->kid, sizeof(key->kid), "%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
 }
 
 enum err
@@ -138,7 +138,8 @@ signature_ok(const struct jwt_key *key, const char *token)
 {
 	jwt_t *jwt = NULL;
 	bool ok = jwt_decode(&jwt, token, (const unsigned char *)key->secret.ptr,
-	              (int)key->secret.len) == 0 && jwt_get_alg(jwt) == JWT_ALG_HS256;
+	              (int)key->secret.len) == 0 &&
+	          jwt_get_alg(jwt) == JWT_ALG_HS256;
 
 	jwt_free(jwt);
 	return ok;
@@ -150,7 +151,7 @@ claim_uuid(const struct json_t *claims, const char *name, struct uuid *out)
 	const char *text;
 
 	return json_get_text(claims, name, &text) && uuid_parse(span_of(text), out) &&
-	    strcmp(text, out->text) == 0;
+	       strcmp(text, out->text) == 0;
 }
 
 static bool
@@ -162,18 +163,19 @@ claim_is(const struct json_t *claims, const char *name, const char *wanted)
 }
 
 static enum err
-read_claims(const struct jwt_ring *ring, const struct json_t *json, int64_t now,
-    struct jwt_claims *out)
+read_claims(
+    const struct jwt_ring *ring, const struct json_t *json, int64_t now, struct jwt_claims *out)
 {
 	const char *username = "", *role = "";
 	int64_t before;
 
 	if (!claim_is(json, "iss", ring->issuer) || !claim_is(json, "aud", ring->audience))
 		return ERR_BAD_TOKEN;
-	if (!claim_uuid(json, "sub", &out->subject) || !claim_uuid(json, "sid", &out->session) ||
-	    !claim_uuid(json, "jti", &out->id))
+	if (!claim_uuid(json, "sub", &out->subject) ||
+	    !claim_uuid(json, "sid", &out->session) || !claim_uuid(json, "jti", &out->id))
 		return ERR_BAD_TOKEN;
-	if (!json_get_int(json, "exp", &out->expires) || !json_get_int(json, "iat", &out->issued))
+	if (!json_get_int(json, "exp", &out->expires) ||
+	    !json_get_int(json, "iat", &out->issued))
 		return ERR_BAD_TOKEN;
 	if (out->issued > now + 60 || out->expires <= out->issued)
 		return ERR_BAD_TOKEN;
@@ -212,18 +214,18 @@ static bool
 add_claims(jwt_t *jwt, const struct jwt_ring *ring, const struct jwt_claims *c)
 {
 	return jwt_add_header(jwt, "kid", ring->key[0].kid) == 0 &&
-	    jwt_add_grant(jwt, "iss", ring->issuer) == 0 &&
-	    jwt_add_grant(jwt, "aud", ring->audience) == 0 &&
-	    jwt_add_grant(jwt, "sub", c->subject.text) == 0 &&
-	    jwt_add_grant(jwt, "userId", c->subject.text) == 0 &&
-	    jwt_add_grant(jwt, "sid", c->session.text) == 0 &&
-	    jwt_add_grant(jwt, "jti", c->id.text) == 0 &&
-	    jwt_add_grant(jwt, "username", c->username) == 0 &&
-	    jwt_add_grant(jwt, "role", c->role) == 0 &&
-	    jwt_add_grant_int(jwt, "iat", c->issued) == 0 &&
-	    jwt_add_grant_int(jwt, "exp", c->expires) == 0 &&
-	    jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)ring->key[0].secret.ptr,
-	        (int)ring->key[0].secret.len) == 0;
+	       jwt_add_grant(jwt, "iss", ring->issuer) == 0 &&
+	       jwt_add_grant(jwt, "aud", ring->audience) == 0 &&
+	       jwt_add_grant(jwt, "sub", c->subject.text) == 0 &&
+	       jwt_add_grant(jwt, "userId", c->subject.text) == 0 &&
+	       jwt_add_grant(jwt, "sid", c->session.text) == 0 &&
+	       jwt_add_grant(jwt, "jti", c->id.text) == 0 &&
+	       jwt_add_grant(jwt, "username", c->username) == 0 &&
+	       jwt_add_grant(jwt, "role", c->role) == 0 &&
+	       jwt_add_grant_int(jwt, "iat", c->issued) == 0 &&
+	       jwt_add_grant_int(jwt, "exp", c->expires) == 0 &&
+	       jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)ring->key[0].secret.ptr,
+	           (int)ring->key[0].secret.len) == 0;
 }
 
 enum err

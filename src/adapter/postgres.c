@@ -19,7 +19,7 @@ struct db {
 	char session[160]; /* settings of the session */
 	bool has_user;     /* the url names one */
 	PGconn *conn;
-	uint64_t serial;  /* of the connection; prepared statements belong to one */
+	uint64_t serial;    /* of the connection; prepared statements belong to one */
 	int64_t away_until; /* clock_mono() */
 	struct scope *scope;
 	bool transaction, begun, failed;
@@ -47,8 +47,8 @@ db_make(const struct db_options *options)
 	if (options->timeout_ms > 0)
 		snprintf(db->session, sizeof(db->session),
 		    "-c statement_timeout=%d -c lock_timeout=%d -c TimeZone=UTC -c jit=off "
-		    "-c idle_in_transaction_session_timeout=20000", options->timeout_ms,
-		    options->timeout_ms / 2);
+		    "-c idle_in_transaction_session_timeout=20000",
+		    options->timeout_ms, options->timeout_ms / 2);
 	else
 		snprintf(db->session, sizeof(db->session), "-c TimeZone=UTC");
 	parsed = PQconninfoParse(options->url, NULL);
@@ -188,15 +188,27 @@ static const struct {
 } states[] = {
 	{ "57014", ERR_TIMEOUT }, /* statement_timeout */
 	{ "55P03", ERR_RETRY },   /* lock_timeout */
-	{ "40001", ERR_RETRY }, { "40P01", ERR_RETRY },
-	{ "26000", ERR_RETRY }, { "0A000", ERR_RETRY }, /* after a migration: on a new connection */
-	{ "57P01", ERR_AWAY }, { "57P02", ERR_AWAY }, { "57P03", ERR_AWAY },
-	{ "25P03", ERR_AWAY }, { "53300", ERR_AWAY }, { "25006", ERR_AWAY },
+	{ "40001", ERR_RETRY },
+	{ "40P01", ERR_RETRY },
+	{ "26000", ERR_RETRY },
+	{ "0A000", ERR_RETRY }, /* after a migration: on a new connection */
+	{ "57P01", ERR_AWAY },
+	{ "57P02", ERR_AWAY },
+	{ "57P03", ERR_AWAY },
+	{ "25P03", ERR_AWAY },
+	{ "53300", ERR_AWAY },
+	{ "25006", ERR_AWAY },
 	{ "53100", ERR_AWAY }, /* disk full */
-	{ "23505", ERR_CONFLICT }, { "23503", ERR_NOT_FOUND },
-	{ "22021", ERR_INVALID }, { "22P05", ERR_INVALID }, { "22003", ERR_INVALID },
-	{ "23514", ERR_INVALID }, { "22001", ERR_INVALID }, { "54001", ERR_INVALID },
-	{ "CG401", ERR_BAD_TOKEN }, { "CG403", ERR_SUSPENDED },
+	{ "23505", ERR_CONFLICT },
+	{ "23503", ERR_NOT_FOUND },
+	{ "22021", ERR_INVALID },
+	{ "22P05", ERR_INVALID },
+	{ "22003", ERR_INVALID },
+	{ "23514", ERR_INVALID },
+	{ "22001", ERR_INVALID },
+	{ "54001", ERR_INVALID },
+	{ "CG401", ERR_BAD_TOKEN },
+	{ "CG403", ERR_SUSPENDED },
 };
 
 static enum err
@@ -258,7 +270,8 @@ answers(struct db *db, const char *name, int commands, int64_t deadline, PGresul
 		status = PQresultStatus(r);
 		if (status == PGRES_FATAL_ERROR && word == OK)
 			word = word_of(db, name, r);
-		if (i == commands - 1 && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
+		if (i == commands - 1 &&
+		    (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
 			PQclear(*out);
 			*out = r;
 			continue;
@@ -310,7 +323,7 @@ round_trip(struct db *db, struct statement *st, const struct value *v, PGresult 
 		commands++;
 	}
 	sent = sent && PQsendQueryPrepared(db->conn, key, st->params, texts, NULL, NULL, 0) &&
-	    PQpipelineSync(db->conn) && flushed(db, deadline);
+	       PQpipelineSync(db->conn) && flushed(db, deadline);
 	if (!sent)
 		return away(db, st->name);
 	db->begun = db->begun || begins;

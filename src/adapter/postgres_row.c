@@ -89,15 +89,15 @@ read_row(struct db *db, const PGresult *r, int row, const struct form *form, voi
 		int i = field_find(form, span_of(PQfname(r, c)));
 		struct span text = { PQgetvalue(r, row, c), (size_t)PQgetlength(r, row, c) };
 		if (i < 0)
-			return fault(&db_scope(db)->fault, ERR_INTERNAL, "no field %s in row %s",
-			    PQfname(r, c), form->name);
+			return fault(&db_scope(db)->fault, ERR_INTERNAL,
+			    "no field %s in row %s", PQfname(r, c), form->name);
 		if (PQgetisnull(r, row, c)) {
 			((struct presence *)out)->null |= UINT64_C(1) << i;
 			continue;
 		}
 		if (field_set(form, (size_t)i, out, text, PQfname(r, c), db_scope(db)) != OK)
-			return fault(&db_scope(db)->fault, ERR_INTERNAL, "column %s of row %s: bad value",
-			    PQfname(r, c), form->name);
+			return fault(&db_scope(db)->fault, ERR_INTERNAL,
+			    "column %s of row %s: bad value", PQfname(r, c), form->name);
 	}
 	return OK;
 }

@@ -93,7 +93,8 @@ connected(struct redis *r, struct fault *f)
 	if (clock_mono() < r->away_until)
 		return fault(f, ERR_AWAY, "Redis: was away a moment ago");
 	r->context = dial(r->options.url, limit);
-	if (r->context == NULL || r->context->err || redisSetTimeout(r->context, limit) != REDIS_OK)
+	if (r->context == NULL || r->context->err ||
+	    redisSetTimeout(r->context, limit) != REDIS_OK)
 		return away(r, "connecting", f);
 	if (r->options.password == NULL)
 		return OK;
@@ -142,7 +143,8 @@ static enum err
 integers(const redisReply *reply, int64_t *out, size_t max, size_t *count, struct fault *f)
 {
 	if (reply->type != REDIS_REPLY_ARRAY)
-		return fault(f, ERR_INTERNAL, "Redis: script: %s", reply->str ? reply->str : "?");
+		return fault(
+		    f, ERR_INTERNAL, "Redis: script: %s", reply->str ? reply->str : "?");
 	*count = reply->elements < max ? reply->elements : max;
 	for (size_t i = 0; i < *count; i++)
 		out[i] = reply->element[i]->integer;

@@ -26,7 +26,13 @@ kind_of(Oid type)
 {
 	switch (type) {
 	case 16: return BOOLEAN;
-	case 20: case 21: case 23: case 700: case 701: case 114: case 3802: return PLAIN;
+	case 20:
+	case 21:
+	case 23:
+	case 700:
+	case 701:
+	case 114:
+	case 3802: return PLAIN;
 	case 1184: return TIME;
 	case 1009: return TEXTS;
 	default: return ESCAPED;
@@ -37,7 +43,9 @@ static enum hidden
 hidden_of(const char *name)
 {
 	static const char *const names[] = { [HIDDEN_TOTAL] = "_total",
-		[HIDDEN_VERSION] = "_version", [HIDDEN_PUBLIC] = "_public", [HIDDEN_KEY] = "_key",
+		[HIDDEN_VERSION] = "_version",
+		[HIDDEN_PUBLIC] = "_public",
+		[HIDDEN_KEY] = "_key",
 		[HIDDEN_ID] = "_id" };
 
 	for (int i = HIDDEN_TOTAL; i <= HIDDEN_ID; i++)
@@ -55,15 +63,15 @@ group_of(const char *name)
 }
 
 static void
-plan_column(struct column *c, const char *name, struct span group, struct span before,
-    bool comma)
+plan_column(
+    struct column *c, const char *name, struct span group, struct span before, bool comma)
 {
 	const char *key = group.len ? name + group.len + 1 : name;
 	int len;
 
 	if (group.len > 0 && !span_equal(group, before))
-		len = snprintf(c->lead, sizeof(c->lead), "%s\"%.*s\":{\"%s\":", comma ? "," : "",
-		    (int)group.len, group.ptr, key);
+		len = snprintf(c->lead, sizeof(c->lead),
+		    "%s\"%.*s\":{\"%s\":", comma ? "," : "", (int)group.len, group.ptr, key);
 	else
 		len = snprintf(c->lead, sizeof(c->lead), "%s\"%s\":", comma ? "," : "", key);
 	c->lead_len = (size_t)len; /* column names have 63 bytes at most */
@@ -180,7 +188,7 @@ render_row(const struct render_plan *plan, const PGresult *result, int row, stru
 		else
 			render_value(out, c->kind,
 			    (struct span){ PQgetvalue(result, row, i),
-				(size_t)PQgetlength(result, row, i) });
+			        (size_t)PQgetlength(result, row, i) });
 		if (c->closes)
 			buf_char(out, '}');
 	}
@@ -192,7 +200,8 @@ keep_hidden(const struct render_plan *plan, const PGresult *result, int row, str
     struct arena *arena)
 {
 	for (int i = 0; i < plan->columns; i++) {
-		struct span text = { PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i) };
+		struct span text = { PQgetvalue(result, row, i),
+			(size_t)PQgetlength(result, row, i) };
 		if (plan->column[i].hidden == VISIBLE || PQgetisnull(result, row, i))
 			continue;
 		switch (plan->column[i].hidden) {

@@ -58,8 +58,9 @@ meta_ready(struct request *r)
 	enum err db = q_schema_state(r->db, &schema), redis;
 
 	if (db == OK && schema.number < SCHEMA_NUMBER)
-		db = fault(&r->scope.fault, ERR_AWAY, "the schema is older than this program: run "
-		                                      "codegramctl migrate");
+		db = fault(&r->scope.fault, ERR_AWAY,
+		    "the schema is older than this program: run "
+		    "codegramctl migrate");
 	buf_puts(&r->reply.data, "{\"checks\":{");
 	dependency(r, "postgresql", db == OK ? "ok" : "away", began);
 	buf_char(&r->reply.data, ',');

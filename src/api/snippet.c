@@ -43,17 +43,17 @@ enum err
 snippet_create(struct request *r)
 {
 	const struct snippet_create *in = r->form;
-	const char *language = in->language && *in->language ?
-	    language_name(span_of(in->language)) :
-	    language_guess(in->filename, span_of(in->code));
+	const char *language = in->language && *in->language
+	                           ? language_name(span_of(in->language))
+	                           : language_guess(in->filename, span_of(in->code));
 	struct uuid id = uuid_make();
 	struct rows rows;
 
 	TRY(q_snippet_create(r->db, id, r->viewer.id, in->title, in->description, in->code,
 	    language, in->filename, &in->tags, in->is_public));
 	TRY(card(r, id, &rows));
-	return reply_created(r,
-	    arena_format(r->scope.arena, API_PREFIX "/snippets/%s", id.text), &rows);
+	return reply_created(
+	    r, arena_format(r->scope.arena, API_PREFIX "/snippets/%s", id.text), &rows);
 }
 
 /* GET /snippets/:id */

@@ -43,8 +43,8 @@ user_snippets(struct request *r)
 	TRY(page_open(r, in->page, in->limit, in->cursor, "newest", &page));
 	span_int(span_of(page.after_key), &key);
 	rows.limit = page.limit;
-	TRY(q_snippet_page_of(r->db, param_text(r, "username"), viewer_id(r), key, page.after_id,
-	    !page.stream, page.limit, page.offset, &rows));
+	TRY(q_snippet_page_of(r->db, param_text(r, "username"), viewer_id(r), key,
+	    page.after_id, !page.stream, page.limit, page.offset, &rows));
 	if (!rows.found)
 		return ERR_NOT_FOUND;
 	return reply_page(r, &page, "newest", &rows);

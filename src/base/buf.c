@@ -134,11 +134,41 @@ buf_format(struct buf *b, const char *format, ...)
 
 /* The two-character escapes of RFC 8259; 'u' asks for \u00XX. */
 static const char json_escape[256] = {
-	[0] = 'u', [1] = 'u', [2] = 'u', [3] = 'u', [4] = 'u', [5] = 'u', [6] = 'u', [7] = 'u',
-	[8] = 'b', [9] = 't', [10] = 'n', [11] = 'u', [12] = 'f', [13] = 'r', [14] = 'u',
-	[15] = 'u', [16] = 'u', [17] = 'u', [18] = 'u', [19] = 'u', [20] = 'u', [21] = 'u',
-	[22] = 'u', [23] = 'u', [24] = 'u', [25] = 'u', [26] = 'u', [27] = 'u', [28] = 'u',
-	[29] = 'u', [30] = 'u', [31] = 'u', ['"'] = '"', ['\\'] = '\\', [127] = 'u',
+	[0] = 'u',
+	[1] = 'u',
+	[2] = 'u',
+	[3] = 'u',
+	[4] = 'u',
+	[5] = 'u',
+	[6] = 'u',
+	[7] = 'u',
+	[8] = 'b',
+	[9] = 't',
+	[10] = 'n',
+	[11] = 'u',
+	[12] = 'f',
+	[13] = 'r',
+	[14] = 'u',
+	[15] = 'u',
+	[16] = 'u',
+	[17] = 'u',
+	[18] = 'u',
+	[19] = 'u',
+	[20] = 'u',
+	[21] = 'u',
+	[22] = 'u',
+	[23] = 'u',
+	[24] = 'u',
+	[25] = 'u',
+	[26] = 'u',
+	[27] = 'u',
+	[28] = 'u',
+	[29] = 'u',
+	[30] = 'u',
+	[31] = 'u',
+	['"'] = '"',
+	['\\'] = '\\',
+	[127] = 'u',
 };
 
 static char *
@@ -181,7 +211,12 @@ static size_t
 utf8_sequence(const unsigned char *at, size_t left)
 {
 	unsigned char c = at[0], low = 0x80, high = 0xBF;
-	size_t len = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+	size_t len = c < 0x80   ? 1
+	             : c < 0xC2 ? 0
+	             : c < 0xE0 ? 2
+	             : c < 0xF0 ? 3
+	             : c < 0xF5 ? 4
+	                        : 0;
 
 	if (len == 0 || len > left)
 		return 0;
@@ -220,7 +255,7 @@ buf_url(struct buf *b, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || (c != 0 && strchr("-._~", c) != NULL);
+		             (c >= '0' && c <= '9') || (c != 0 && strchr("-._~", c) != NULL);
 		if (plain)
 			buf_char(b, (char)c);
 		else
@@ -238,7 +273,7 @@ buf_base64url(struct buf *b, const void *bytes, size_t len)
 	for (size_t i = 0; i < len; i += 3) {
 		size_t n = len - i < 3 ? len - i : 3;
 		unsigned w = (unsigned)in[i] << 16 | (n > 1 ? (unsigned)in[i + 1] << 8 : 0) |
-		    (n > 2 ? in[i + 2] : 0);
+		             (n > 2 ? in[i + 2] : 0);
 		for (size_t k = 0; k <= n; k++)
 			buf_char(b, alphabet[w >> (18 - 6 * k) & 63]);
 	}

@@ -43,8 +43,8 @@ read_file(const char *path, size_t max, struct span *out, bool *found, struct sc
 }
 
 static enum err
-set_key(struct conf *c, size_t i, struct span value, enum conf_origin origin,
-    struct scope *scope)
+set_key(
+    struct conf *c, size_t i, struct span value, enum conf_origin origin, struct scope *scope)
 {
 	const struct field *f = &c->form->fields[i];
 
@@ -66,14 +66,15 @@ load_lines(struct conf *c, const char *path, struct span text, struct scope *sco
 		if (value.len == 0 || value.ptr[0] == '#')
 			continue;
 		if (memchr(value.ptr, '=', value.len) == NULL)
-			return fault(&scope->fault, ERR_INVALID, "%s:%d: not KEY=value", path, number);
+			return fault(
+			    &scope->fault, ERR_INVALID, "%s:%d: not KEY=value", path, number);
 		name = span_trim(span_cut(&value, '='));
 		value = span_trim(value);
 		if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
 			value = (struct span){ value.ptr + 1, value.len - 2 };
 		if ((i = field_find(c->form, name)) < 0)
-			return fault(&scope->fault, ERR_INVALID, "%s:%d: unknown key %.*s", path, number,
-			    (int)(name.len > 64 ? 64 : name.len), name.ptr);
+			return fault(&scope->fault, ERR_INVALID, "%s:%d: unknown key %.*s",
+			    path, number, (int)(name.len > 64 ? 64 : name.len), name.ptr);
 		TRY(set_key(c, (size_t)i, value, CONF_FILE, scope));
 	}
 	return OK;

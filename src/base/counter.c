@@ -66,8 +66,9 @@ image_make(const char *path, size_t max, size_t *bytes)
 	fd = open(next, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return NULL;
-	image = ftruncate(fd, (off_t)*bytes) < 0 ? MAP_FAILED :
-	    mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	image = ftruncate(fd, (off_t)*bytes) < 0
+	            ? MAP_FAILED
+	            : mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (image == MAP_FAILED)
 		return NULL;
@@ -114,8 +115,8 @@ counter_close(struct counter_file *f)
 }
 
 counter *
-counter_get(struct counter_file *f, const char *family, enum counter_type type,
-    const char *labels)
+counter_get(
+    struct counter_file *f, const char *family, enum counter_type type, const char *labels)
 {
 	struct series *s;
 
@@ -142,14 +143,15 @@ static const int64_t steps[HISTOGRAM_STEPS] = { 250, 500, 1000, 2500, 5000, 1000
 	100000, 500000, 2500000, 10000000 };
 
 void
-histogram_get(struct counter_file *f, struct histogram *h, const char *family,
-    const char *labels)
+histogram_get(
+    struct counter_file *f, struct histogram *h, const char *family, const char *labels)
 {
 	const char *comma = *labels ? "," : "";
 	char all[LABELS_MAX];
 
 	for (int i = 0; i < HISTOGRAM_STEPS; i++) {
-		snprintf(all, sizeof(all), "%s%sle=\"%g\"", labels, comma, (double)steps[i] / 1e6);
+		snprintf(
+		    all, sizeof(all), "%s%sle=\"%g\"", labels, comma, (double)steps[i] / 1e6);
 		h->bucket[i] = counter_get(f, family, HISTOGRAM, all);
 	}
 	snprintf(all, sizeof(all), "%s%sle=\"+Inf\"", labels, comma);
@@ -160,7 +162,8 @@ histogram_get(struct counter_file *f, struct histogram *h, const char *family,
 void
 histogram_add(struct histogram *h, int64_t micros)
 {
-	for (int i = HISTOGRAM_STEPS; i >= 0 && (i == HISTOGRAM_STEPS || micros <= steps[i]); i--)
+	for (int i = HISTOGRAM_STEPS; i >= 0 && (i == HISTOGRAM_STEPS || micros <= steps[i]);
+	     i--)
 		counter_add(h->bucket[i], 1);
 	counter_add(h->sum, (uint64_t)(micros > 0 ? micros : 0));
 }
@@ -172,8 +175,10 @@ print_series(const struct series *s, struct buf *out)
 	bool sum = s->type == HISTOGRAM && !bucket;
 
 	buf_format(out, "%.*s%s%s%.*s%s ", FAMILY_MAX, s->family,
-	    s->type != HISTOGRAM ? "" : bucket ? "_bucket" : "_sum", *s->labels ? "{" : "",
-	    LABELS_MAX, s->labels, *s->labels ? "}" : "");
+	    s->type != HISTOGRAM ? ""
+	    : bucket             ? "_bucket"
+	                         : "_sum",
+	    *s->labels ? "{" : "", LABELS_MAX, s->labels, *s->labels ? "}" : "");
 	if (sum)
 		buf_format(out, "%.6f\n", (double)s->value / 1e6);
 	else
@@ -183,8 +188,8 @@ print_series(const struct series *s, struct buf *out)
 		size_t keep = (size_t)(strstr(s->labels, "le=\"") - s->labels);
 		if (keep > 0)
 			keep--;
-		buf_format(out, "%s_count%s%.*s%s %llu\n", s->family, keep ? "{" : "", (int)keep,
-		    s->labels, keep ? "}" : "", (unsigned long long)s->value);
+		buf_format(out, "%s_count%s%.*s%s %llu\n", s->family, keep ? "{" : "",
+		    (int)keep, s->labels, keep ? "}" : "", (unsigned long long)s->value);
 	}
 }
 
@@ -250,8 +255,8 @@ counter_print(const char *dir, const char *(*help)(const char *family), struct b
 			const struct series *s = &all.image[i]->series[k];
 			if (seen_before(&all, i, k) || s->type > HISTOGRAM)
 				continue;
-			buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", s->family, help(s->family),
-			    s->family, types[s->type]);
+			buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", s->family,
+			    help(s->family), s->family, types[s->type]);
 			print_family(&all, s->family, out);
 		}
 	}

@@ -45,8 +45,8 @@ fault(struct fault *f, enum err e, const char *format, ...)
 }
 
 enum err
-fault_field(struct fault *f, const char *field, const char *code, const char *message,
-    int64_t limit)
+fault_field(
+    struct fault *f, const char *field, const char *code, const char *message, int64_t limit)
 {
 	struct fault_field *at = &f->fields[f->count];
 

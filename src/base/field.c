@@ -71,9 +71,11 @@ field_check_int(const struct field *f, int64_t n, const char *where, struct faul
 	if (f->min == 0 && f->max == 0)
 		return OK;
 	if (n < f->min)
-		return fault_field(fault, where, "TOO_SMALL", "is below the least value", f->min);
+		return fault_field(
+		    fault, where, "TOO_SMALL", "is below the least value", f->min);
 	if (n > f->max)
-		return fault_field(fault, where, "TOO_BIG", "is above the greatest value", f->max);
+		return fault_field(
+		    fault, where, "TOO_BIG", "is above the greatest value", f->max);
 	return OK;
 }
 
@@ -88,7 +90,8 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 	for (size_t i = 0; i < text.len; i++)
 		commas += text.ptr[i] == ',';
 	if (f->max > 0 && (int64_t)commas + 1 > f->max)
-		return fault_field(&scope->fault, where, "TOO_MANY", "has too many items", f->max);
+		return fault_field(
+		    &scope->fault, where, "TOO_MANY", "has too many items", f->max);
 	out->items = arena_alloc(scope->arena, (commas + 1) * sizeof(*out->items));
 	if (out->items == NULL)
 		return ERR_NO_MEMORY;
@@ -105,8 +108,8 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 }
 
 static enum err
-set_choice(const struct field *f, int *out, struct span text, const char *where,
-    struct fault *fault)
+set_choice(
+    const struct field *f, int *out, struct span text, const char *where, struct fault *fault)
 {
 	for (int i = 0; f->rule->choices[i] != NULL; i++)
 		if (span_is(text, f->rule->choices[i])) {
@@ -160,7 +163,8 @@ field_set(const struct form *form, size_t i, void *out, struct span text, const 
 		return field_check_int(f, *(int64_t *)at, where, &scope->fault);
 	case FIELD_UUID:
 		if (!uuid_parse(text, at))
-			return fault_field(&scope->fault, where, "NOT_A_UUID", "must be a UUID", 0);
+			return fault_field(
+			    &scope->fault, where, "NOT_A_UUID", "must be a UUID", 0);
 		return OK;
 	}
 	return ERR_INTERNAL;

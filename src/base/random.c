@@ -35,8 +35,8 @@ uuid_make(void)
 	random_bytes(r, sizeof(r));
 	r[0] = (unsigned char)(0x70 | (r[0] & 0x0f));
 	r[2] = (unsigned char)(0x80 | (r[2] & 0x3f));
-	snprintf(u.text, sizeof(u.text),
-	    "%08x-%04x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", (unsigned)(ms >> 16),
-	    (unsigned)(ms & 0xffff), r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9]);
+	snprintf(u.text, sizeof(u.text), "%08x-%04x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+	    (unsigned)(ms >> 16), (unsigned)(ms & 0xffff), r[0], r[1], r[2], r[3], r[4], r[5],
+	    r[6], r[7], r[8], r[9]);
 	return u;
 }

@@ -19,7 +19,7 @@ bool
 span_starts(struct span text, struct span prefix)
 {
 	return text.len >= prefix.len &&
-	    (prefix.len == 0 || memcmp(text.ptr, prefix.ptr, prefix.len) == 0);
+	       (prefix.len == 0 || memcmp(text.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 bool

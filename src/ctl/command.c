@@ -55,7 +55,9 @@ enum { LINE_EVERY = 5 * 1000 * 1000, BAR_EVERY = 100 * 1000, BAR_WIDTH = 40 };
 void
 progress_begin(struct progress *p, const char *what, int64_t total)
 {
-	*p = (struct progress){ .what = what, .total = total, .shown = clock_mono(),
+	*p = (struct progress){ .what = what,
+		.total = total,
+		.shown = clock_mono(),
 		.terminal = isatty(STDERR_FILENO) };
 }
 

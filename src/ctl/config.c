@@ -38,8 +38,8 @@ print_row(const struct ctl *ctl, size_t i, struct buf *out)
 		buf_format(out, "\",\"origin\":\"%s\",\"secret\":%s,\"reload\":%s}", origin,
 		    f->flags & SECRET ? "true" : "false", f->flags & RELOAD ? "true" : "false");
 	} else {
-		buf_format(out, "%-24s %-11s %s\n%24s # %s\n", f->name, origin, buf_text(&value), "",
-		    f->help);
+		buf_format(out, "%-24s %-11s %s\n%24s # %s\n", f->name, origin,
+		    buf_text(&value), "", f->help);
 	}
 	buf_free(&value);
 }

@@ -65,15 +65,15 @@ check_secrets(struct doctor *d)
 	const struct settings *s = d->ctl->settings;
 	struct jwt_ring ring;
 
-	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET, s->JWT_SECRET_NEXT,
-	        s->JWT_SECRET_PREVIOUS) != OK)
+	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET,
+	        s->JWT_SECRET_NEXT, s->JWT_SECRET_PREVIOUS) != OK)
 		say(d, ERROR, "secrets", "JWT_SECRET is missing, or two of its keys are equal",
 		    "openssl rand -hex 32 makes one");
 	else if (s->JWT_REFRESH_SECRET == NULL || s->JWT_LIVE_SECRET == NULL)
 		say(d, ERROR, "secrets", "JWT_REFRESH_SECRET or JWT_LIVE_SECRET is missing",
 		    "openssl rand -hex 32 makes one");
 	else if (strcmp(s->JWT_SECRET, s->JWT_REFRESH_SECRET) == 0 ||
-	    strcmp(s->JWT_SECRET, s->JWT_LIVE_SECRET) == 0)
+	         strcmp(s->JWT_SECRET, s->JWT_LIVE_SECRET) == 0)
 		say(d, ERROR, "secrets", "two kinds of token share a key", "give each its own");
 	else
 		say(d, FINE, "secrets", "all keys are set and differ", "");
@@ -113,11 +113,13 @@ check_database(struct doctor *d)
 
 	if (e == ERR_AWAY) {
 		say(d, ERROR, "postgresql", d->ctl->scope.fault.story,
-		    "start it; DATABASE_URL must name it, and the role codegram-ctl must exist");
+		    "start it; DATABASE_URL must name it, and the role codegram-ctl must "
+		    "exist");
 		return;
 	}
 	if (e != OK) {
-		say(d, ERROR, "postgresql", d->ctl->scope.fault.story, "run codegramctl migrate");
+		say(d, ERROR, "postgresql", d->ctl->scope.fault.story,
+		    "run codegramctl migrate");
 		return;
 	}
 	snprintf(found, sizeof(found), "schema %lld, this program wants %d",
@@ -127,23 +129,27 @@ check_database(struct doctor *d)
 }
 
 static void
-check_redis_setting(struct doctor *d, struct redis *redis, const char *key, const char *wanted,
-    const char *why)
+check_redis_setting(
+    struct doctor *d, struct redis *redis, const char *key, const char *wanted, const char *why)
 {
 	char value[64], found[256];
 
 	if (redis_config(redis, key, value, sizeof(value), &d->ctl->scope.fault) != OK)
 		return;
 	snprintf(found, sizeof(found), "%s is %s", key, *value ? value : "not shown to us");
-	say(d, *value == '\0' ? WARNING : strcmp(value, wanted) == 0 ? FINE : ERROR, "redis", found,
-	    why);
+	say(d,
+	    *value == '\0'               ? WARNING
+	    : strcmp(value, wanted) == 0 ? FINE
+	                                 : ERROR,
+	    "redis", found, why);
 }
 
 static void
 check_redis(struct doctor *d)
 {
 	const struct settings *s = d->ctl->settings;
-	struct redis_options options = { s->REDIS_URL, "codegram-ctl", s->REDIS_PASSWORD, 1000 };
+	struct redis_options options = { s->REDIS_URL, "codegram-ctl", s->REDIS_PASSWORD,
+		1000 };
 	struct redis *redis = redis_make(&options);
 	struct fault *f = &d->ctl->scope.fault;
 

@@ -36,7 +36,8 @@ read_text(struct ctl *ctl, const char *path, struct span *out)
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
-		return fault(&ctl->scope.fault, ERR_NOT_FOUND, "%s can't be read (SQL_DIR)", path);
+		return fault(
+		    &ctl->scope.fault, ERR_NOT_FOUND, "%s can't be read (SQL_DIR)", path);
 	*out = (struct span){ text, (size_t)n };
 	return OK;
 }
@@ -57,8 +58,9 @@ static enum err
 apply(struct run *run, const char *name)
 {
 	struct ctl *ctl = run->ctl;
-	const char *path = arena_format(ctl->scope.arena, "%s/migrate/%s",
-	    ctl->settings->SQL_DIR, name), *hash;
+	const char *path = arena_format(
+	               ctl->scope.arena, "%s/migrate/%s", ctl->settings->SQL_DIR, name),
+	           *hash;
 	int64_t number = atoi(name);
 	struct span text;
 
@@ -89,21 +91,21 @@ is_migration(const struct dirent *entry)
 	size_t len = strlen(entry->d_name);
 
 	return len > 9 && strspn(entry->d_name, "0123456789") == 4 &&
-	    strcmp(entry->d_name + len - 4, ".sql") == 0;
+	       strcmp(entry->d_name + len - 4, ".sql") == 0;
 }
 
 static enum err
 apply_all(struct run *run)
 {
-	const char *dir = arena_format(run->ctl->scope.arena, "%s/migrate",
-	    run->ctl->settings->SQL_DIR);
+	const char *dir =
+	    arena_format(run->ctl->scope.arena, "%s/migrate", run->ctl->settings->SQL_DIR);
 	struct dirent **list;
 	int n = scandir(dir, &list, is_migration, alphasort);
 	enum err e = OK;
 
 	if (n <= 0)
-		return fault(&run->ctl->scope.fault, ERR_NOT_FOUND, "no migrations in %s (SQL_DIR)",
-		    dir);
+		return fault(&run->ctl->scope.fault, ERR_NOT_FOUND,
+		    "no migrations in %s (SQL_DIR)", dir);
 	for (int i = 0; i < n; i++) {
 		if (e == OK)
 			e = apply(run, list[i]->d_name);
@@ -122,11 +124,13 @@ migrate(struct run *run)
 	    "select pg_advisory_lock(hashtext('codegram migrate'));"
 	    "set lock_timeout = '10s';"
 	    "create table if not exists schema_migrations (number bigint primary key,"
-	    " name text not null, sha256 text not null, applied_at timestamptz not null default now())"));
+	    " name text not null, sha256 text not null, applied_at timestamptz not null "
+	    "default now())"));
 	TRY(q_migration_list(run->db, &run->applied, &run->applied_count));
 	TRY(apply_all(run));
-	TRY(read_text(run->ctl, arena_format(run->ctl->scope.arena, "%s/grant.sql",
-	    run->ctl->settings->SQL_DIR), &grants));
+	TRY(read_text(run->ctl,
+	    arena_format(run->ctl->scope.arena, "%s/grant.sql", run->ctl->settings->SQL_DIR),
+	    &grants));
 	TRY(db_script(run->db, "begin"));
 	TRY(db_script(run->db, grants.ptr));
 	return db_script(run->db, "commit; select pg_advisory_unlock_all()");

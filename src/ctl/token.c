@@ -38,20 +38,23 @@ find_user(struct ctl *ctl, struct db *db, const struct wish *wish, struct user_h
 }
 
 static enum err
-make_token(struct ctl *ctl, const struct wish *wish, struct jwt_claims *claims,
-    const char **token)
+make_token(
+    struct ctl *ctl, const struct wish *wish, struct jwt_claims *claims, const char **token)
 {
 	const struct settings *s = ctl->settings;
 	struct db *db = ctl_db(ctl, "codegram-ctl");
 	struct jwt_ring ring;
 	struct user_head user;
 
-	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET, s->JWT_SECRET_NEXT,
-	        s->JWT_SECRET_PREVIOUS) != OK)
-		return fault(&ctl->scope.fault, ERR_INVALID, "JWT_SECRET is not set, or set twice");
+	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET,
+	        s->JWT_SECRET_NEXT, s->JWT_SECRET_PREVIOUS) != OK)
+		return fault(
+		    &ctl->scope.fault, ERR_INVALID, "JWT_SECRET is not set, or set twice");
 	TRY(find_user(ctl, db, wish, &user));
-	*claims = (struct jwt_claims){ .subject = user.id, .session = uuid_make(),
-		.id = uuid_make(), .issued = clock_now() / 1000000 };
+	*claims = (struct jwt_claims){ .subject = user.id,
+		.session = uuid_make(),
+		.id = uuid_make(),
+		.issued = clock_now() / 1000000 };
 	claims->expires = claims->issued + wish->seconds;
 	snprintf(claims->username, sizeof(claims->username), "%s", user.username);
 	snprintf(claims->role, sizeof(claims->role), "%s", user.role);
@@ -68,7 +71,8 @@ read_wish(struct ctl *ctl, int argc, char **argv, struct wish *wish)
 
 	wish->seconds = ctl->settings->JWT_ACCESS_SECONDS;
 	while ((c = getopt_long(argc, argv, "cas:", options, NULL)) != -1) {
-		if (c == 's' && (!span_int(span_of(optarg), &wish->seconds) || wish->seconds < 1))
+		if (c == 's' &&
+		    (!span_int(span_of(optarg), &wish->seconds) || wish->seconds < 1))
 			return false;
 		wish->create = wish->create || c == 'c';
 		wish->admin = wish->admin || c == 'a';
@@ -94,7 +98,8 @@ command_token(struct ctl *ctl, int argc, char **argv)
 	if ((e = make_token(ctl, &wish, &claims, &token)) != OK)
 		return ctl_failed(ctl, e, "no token was made");
 	if (ctl->json)
-		printf("{\"accessToken\":\"%s\",\"expiresIn\":%lld,\"user_id\":\"%s\",\"session_id\":\"%s\"}\n",
+		printf("{\"accessToken\":\"%s\",\"expiresIn\":%lld,\"user_id\":\"%s\","
+		       "\"session_id\":\"%s\"}\n",
 		    token, (long long)wish.seconds, claims.subject.text, claims.session.text);
 	else
 		puts(token);

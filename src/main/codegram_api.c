@@ -42,9 +42,9 @@ static void
 read_arguments(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", 1, NULL, 'c' },
-		{ "listen", 1, NULL, 'l' }, { "workers", 1, NULL, 'w' }, { "routes", 1, NULL, 'r' },
-		{ "pool", 1, NULL, 'p' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'V' },
-		{ NULL, 0, NULL, 0 } };
+		{ "listen", 1, NULL, 'l' }, { "workers", 1, NULL, 'w' },
+		{ "routes", 1, NULL, 'r' }, { "pool", 1, NULL, 'p' }, { "help", 0, NULL, 'h' },
+		{ "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:l:w:r:p:hV", options, NULL)) != -1) {
@@ -71,9 +71,11 @@ apply(struct app *app)
 		return false;
 	s = program.settings;
 	if (jwt_ring_fill(&app->access, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET,
-	        s->JWT_SECRET_NEXT, s->JWT_SECRET_PREVIOUS) != OK || s->JWT_REFRESH_SECRET == NULL) {
-		LOG(LEVEL_ERROR, "settings.refused", L_TEXT("reason",
-		    "JWT_SECRET and JWT_REFRESH_SECRET are required, and no two keys may be equal"));
+	        s->JWT_SECRET_NEXT, s->JWT_SECRET_PREVIOUS) != OK ||
+	    s->JWT_REFRESH_SECRET == NULL) {
+		LOG(LEVEL_ERROR, "settings.refused",
+		    L_TEXT("reason", "JWT_SECRET and JWT_REFRESH_SECRET are required, and no "
+		                     "two keys may be equal"));
 		return false;
 	}
 	crypto_hmac(span_of(s->JWT_REFRESH_SECRET), SPAN("codegram cursor"), app->cursor_key);
@@ -89,28 +91,32 @@ open_counters(struct app *app, struct pool *pool)
 
 	snprintf(path, sizeof(path), "%s/stats", app->settings->RUN_DIR);
 	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/stats/api-%s.stats", app->settings->RUN_DIR, app->pool);
+	snprintf(
+	    path, sizeof(path), "%s/stats/api-%s.stats", app->settings->RUN_DIR, app->pool);
 	app->stats = counter_open(path, (app->route_count + 1) * 24 + 16);
 	if (app->stats == NULL)
 		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
 		    L_TEXT("reason", strerror(errno)));
-	app->counters = arena_alloc(program.arena, (app->route_count + 1) * sizeof(*app->counters));
+	app->counters =
+	    arena_alloc(program.arena, (app->route_count + 1) * sizeof(*app->counters));
 	if (app->counters == NULL)
 		return false;
 	for (size_t i = 0; i <= app->route_count; i++) {
 		const char *name = i < app->route_count ? app->routes[i].name : "none";
 		for (int hundreds = 1; hundreds < 6; hundreds++) {
-			snprintf(labels, sizeof(labels), "pool=\"%s\",route=\"%s\",status=\"%dxx\"",
-			    app->pool, name, hundreds);
-			app->counters[i].status[hundreds] = counter_get(app->stats,
-			    "codegram_http_requests_total", COUNTER, labels);
+			snprintf(labels, sizeof(labels),
+			    "pool=\"%s\",route=\"%s\",status=\"%dxx\"", app->pool, name,
+			    hundreds);
+			app->counters[i].status[hundreds] = counter_get(
+			    app->stats, "codegram_http_requests_total", COUNTER, labels);
 		}
 		snprintf(labels, sizeof(labels), "pool=\"%s\",route=\"%s\"", app->pool, name);
 		histogram_get(app->stats, &app->counters[i].duration,
 		    "codegram_http_request_seconds", labels);
 	}
 	snprintf(labels, sizeof(labels), "pool=\"%s\"", app->pool);
-	pool->respawned = counter_get(app->stats, "codegram_pool_respawned_total", COUNTER, labels);
+	pool->respawned =
+	    counter_get(app->stats, "codegram_pool_respawned_total", COUNTER, labels);
 	pool->killed = counter_get(app->stats, "codegram_pool_killed_total", COUNTER, labels);
 	atomic_store(counter_get(app->stats, "codegram_pool_workers", GAUGE, labels),
 	    (uint64_t)app->workers);
@@ -135,15 +141,17 @@ main(int argc, char **argv)
 	if (!apply(&app))
 		return 1;
 	workers = app.settings->API_WORKERS;
-	if (args.workers && (!span_int(span_of(args.workers), &workers) || workers < 1 ||
-	                        workers > 256))
+	if (args.workers &&
+	    (!span_int(span_of(args.workers), &workers) || workers < 1 || workers > 256))
 		program_usage("--workers must be from 1 to 256");
 	app.workers = (int)workers;
 	app.arena = program.arena;
 	pool.listen_fd = args.listen ? fastcgi_listen(args.listen) : notify_listen_fd();
 	if (pool.listen_fd < 0) {
-		LOG(LEVEL_ERROR, "socket.not_opened", L_TEXT("path", args.listen ? args.listen : "fd 3"),
-		    L_TEXT("reason", args.listen ? strerror(errno) : "none was inherited; use --listen"));
+		LOG(LEVEL_ERROR, "socket.not_opened",
+		    L_TEXT("path", args.listen ? args.listen : "fd 3"),
+		    L_TEXT("reason",
+		        args.listen ? strerror(errno) : "none was inherited; use --listen"));
 		return 1;
 	}
 	return open_counters(&app, &pool) ? pool_run(&pool) : 1;

@@ -84,14 +84,15 @@ main(int argc, char **argv)
 	command = find_command(argv[optind]);
 	ctl.name = command->name;
 	for (int i = 1; i < optind; i++)
-		ctl.json = ctl.json || strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0;
+		ctl.json =
+		    ctl.json || strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0;
 	argc -= optind;
 	argv += optind;
 	help = take_word(&argc, argv, "--help") || take_word(&argc, argv, "-h");
 	ctl.json = take_word(&argc, argv, "--json") || ctl.json;
 	if (help) {
-		printf("usage: codegramctl %s %s\n\n%s.\n\n%s", command->name, command->arguments,
-		    command->help, command->details);
+		printf("usage: codegramctl %s %s\n\n%s.\n\n%s", command->name,
+		    command->arguments, command->help, command->details);
 		return CTL_OK;
 	}
 	if (!program_load(&program, config))

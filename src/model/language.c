@@ -65,7 +65,8 @@ of_first_line(struct span code)
 	line = span_trim((struct span){ line.ptr + 2, line.len - 2 });
 	path = span_cut(&line, ' ');
 	slash = path.len ? memrchr(path.ptr, '/', path.len) : NULL;
-	word = slash ? (struct span){ slash + 1, (size_t)(path.ptr + path.len - slash - 1) } : path;
+	word = slash ? (struct span){ slash + 1, (size_t)(path.ptr + path.len - slash - 1) }
+	             : path;
 	while (span_is(word, "env") || span_starts(word, SPAN("-"))) {
 		if (line.ptr == NULL)
 			return NULL;
@@ -81,20 +82,50 @@ of_first_line(struct span code)
 static const struct sign {
 	const char *text, *name;
 } signs[] = {
-	{ "<!DOCTYPE html", "html" }, { "<html", "html" }, { "<?php", "php" }, { "<?xml", "xml" },
-	{ "#include <iostream>", "cpp" }, { "std::", "cpp" }, { "#include <", "c" },
-	{ "#include \"", "c" }, { "package main", "go" }, { "func main()", "go" },
-	{ "fn main()", "rust" }, { "let mut ", "rust" }, { "public static void", "java" },
-	{ "public class ", "java" }, { "using System;", "csharp" }, { "use strict;", "perl" },
-	{ "interface ", "typescript" }, { ": string", "typescript" }, { "console.log(", "javascript" },
-	{ "=> {", "javascript" }, { "function(", "javascript" }, { "module.exports", "javascript" },
-	{ "require('", "javascript" }, { "def __init__", "python" }, { "import numpy", "python" },
-	{ "if __name__", "python" }, { "print(f", "python" }, { "elif ", "python" },
-	{ "CREATE TABLE", "sql" }, { "create table", "sql" }, { "SELECT ", "sql" },
-	{ "select ", "sql" }, { "INSERT INTO", "sql" }, { "#!/", "shell" }, { "esac", "shell" },
-	{ "\nfi\n", "shell" }, { "attr_accessor", "ruby" }, { "puts ", "ruby" },
-	{ "defmodule ", "elixir" }, { "local function", "lua" }, { "diff --git", "diff" },
-	{ "\\documentclass", "latex" }, { "def ", "python" }, { "const ", "javascript" },
+	{ "<!DOCTYPE html", "html" },
+	{ "<html", "html" },
+	{ "<?php", "php" },
+	{ "<?xml", "xml" },
+	{ "#include <iostream>", "cpp" },
+	{ "std::", "cpp" },
+	{ "#include <", "c" },
+	{ "#include \"", "c" },
+	{ "package main", "go" },
+	{ "func main()", "go" },
+	{ "fn main()", "rust" },
+	{ "let mut ", "rust" },
+	{ "public static void", "java" },
+	{ "public class ", "java" },
+	{ "using System;", "csharp" },
+	{ "use strict;", "perl" },
+	{ "interface ", "typescript" },
+	{ ": string", "typescript" },
+	{ "console.log(", "javascript" },
+	{ "=> {", "javascript" },
+	{ "function(", "javascript" },
+	{ "module.exports", "javascript" },
+	{ "require('", "javascript" },
+	{ "def __init__", "python" },
+	{ "import numpy", "python" },
+	{ "if __name__", "python" },
+	{ "print(f", "python" },
+	{ "elif ", "python" },
+	{ "CREATE TABLE", "sql" },
+	{ "create table", "sql" },
+	{ "SELECT ", "sql" },
+	{ "select ", "sql" },
+	{ "INSERT INTO", "sql" },
+	{ "#!/", "shell" },
+	{ "esac", "shell" },
+	{ "\nfi\n", "shell" },
+	{ "attr_accessor", "ruby" },
+	{ "puts ", "ruby" },
+	{ "defmodule ", "elixir" },
+	{ "local function", "lua" },
+	{ "diff --git", "diff" },
+	{ "\\documentclass", "latex" },
+	{ "def ", "python" },
+	{ "const ", "javascript" },
 	{ "function ", "javascript" },
 };
 

@@ -64,7 +64,8 @@ url_ok(struct span text)
 	if (rest.len == 0 || !(alphanumeric(rest.ptr[0]) || rest.ptr[0] == '['))
 		return false;
 	for (size_t i = 0; i < rest.len; i++)
-		if ((unsigned char)rest.ptr[i] <= 0x20 || strchr("<>\"\\^`{|}\x7f", rest.ptr[i]))
+		if ((unsigned char)rest.ptr[i] <= 0x20 ||
+		    strchr("<>\"\\^`{|}\x7f", rest.ptr[i]))
 			return false;
 	return true;
 }
@@ -87,8 +88,8 @@ username_ok(struct span text)
 	if (text.len == 0 || text.len > 39)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		bool inner_hyphen = text.ptr[i] == '-' && i > 0 && i + 1 < text.len &&
-		    text.ptr[i + 1] != '-';
+		bool inner_hyphen =
+		    text.ptr[i] == '-' && i > 0 && i + 1 < text.len && text.ptr[i + 1] != '-';
 		if (!alphanumeric(text.ptr[i]) && !inner_hyphen)
 			return false;
 	}
@@ -111,8 +112,8 @@ static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 const struct rule rule_level = { "NOT_A_CHOICE", "must be debug, info, warn or error", NULL,
 	levels };
 
-static const char *const snippet_sorts[] = { "newest", "oldest", "most_liked",
-	"most_commented", "trending", NULL };
+static const char *const snippet_sorts[] = { "newest", "oldest", "most_liked", "most_commented",
+	"trending", NULL };
 const struct rule rule_snippet_sort = { "NOT_A_CHOICE",
 	"must be newest, oldest, most_liked, most_commented or trending", NULL, snippet_sorts };
 

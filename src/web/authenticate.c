@@ -10,8 +10,8 @@ static enum err
 refuse(struct request *r, enum err e)
 {
 	reply_header(r, "WWW-Authenticate",
-	    e == ERR_NO_TOKEN ? "Bearer realm=\"codegram\"" :
-	                        "Bearer realm=\"codegram\", error=\"invalid_token\"");
+	    e == ERR_NO_TOKEN ? "Bearer realm=\"codegram\""
+	                      : "Bearer realm=\"codegram\", error=\"invalid_token\"");
 	return e;
 }
 
@@ -22,7 +22,8 @@ check(struct request *r, struct span header)
 	struct span token;
 	enum err e;
 
-	if (header.len < 7 || !span_equal_nocase((struct span){ header.ptr, 7 }, SPAN("Bearer ")))
+	if (header.len < 7 ||
+	    !span_equal_nocase((struct span){ header.ptr, 7 }, SPAN("Bearer ")))
 		return refuse(r, ERR_BAD_TOKEN);
 	token = span_trim((struct span){ header.ptr + 7, header.len - 7 });
 	e = jwt_check(&r->app->access, token, clock_now() / 1000000, &claims, &r->scope);

@@ -17,7 +17,8 @@ cursor_mac(const struct request *r, const char *order, struct span place, struct
 	buf_init(&text, KIB);
 	buf_format(&text, "%s %s ", r->route->name, order);
 	buf_add(&text, place);
-	crypto_hmac((struct span){ (const char *)r->app->cursor_key, 32 }, buf_span(&text), mac);
+	crypto_hmac(
+	    (struct span){ (const char *)r->app->cursor_key, 32 }, buf_span(&text), mac);
 	buf_base64url(out, mac, 16);
 	buf_free(&text);
 }
@@ -85,7 +86,8 @@ link_target(struct request *r, const char *name, const char *value, struct buf *
 	buf_char(out, '<');
 	buf_add(out, r->path);
 	while (rest.ptr != NULL) {
-		struct span pair = span_cut(&rest, '&'), copy = pair, key = span_cut(&copy, '=');
+		struct span pair = span_cut(&rest, '&'), copy = pair,
+		            key = span_cut(&copy, '=');
 		if (pair.len == 0 || span_is(key, name))
 			continue;
 		buf_char(out, mark);
@@ -148,8 +150,8 @@ links(struct request *r, const struct page *page)
 }
 
 enum err
-reply_page(struct request *r, const struct page *page, const char *order,
-    const struct rows *rows)
+reply_page(
+    struct request *r, const struct page *page, const char *order, const struct rows *rows)
 {
 	r->reply.kind = page->stream ? REPLY_STREAM : REPLY_PAGE;
 	r->reply.status = 200;

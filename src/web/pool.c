@@ -24,7 +24,7 @@ struct child {
 	int64_t born;        /* clock_mono() */
 	int64_t start_after; /* not before; clock_mono() */
 	int64_t pause_ms;
-	int64_t stopped;     /* since when it is, by SIGSTOP; clock_mono(), 0: runs */
+	int64_t stopped; /* since when it is, by SIGSTOP; clock_mono(), 0: runs */
 	uint64_t served_before;
 };
 
@@ -175,9 +175,9 @@ feed(struct master *m)
 		return;
 	for (int i = 0; i < m->count; i++) {
 		uint64_t served = atomic_load(&m->slots[i].served);
-		moved = moved || (m->children[i].pid > 0 &&
-		                     (atomic_load(&m->slots[i].busy_since) == 0 ||
-		                         served != m->children[i].served_before));
+		moved = moved ||
+		        (m->children[i].pid > 0 && (atomic_load(&m->slots[i].busy_since) == 0 ||
+		                                       served != m->children[i].served_before));
 		m->children[i].served_before = served;
 	}
 	if (moved) {
@@ -203,7 +203,8 @@ take_signal(struct master *m, int number)
 		for (int i = 0; i < m->count; i++)
 			signal_child(&m->children[i], SIGUSR1);
 		break;
-	case SIGTERM: case SIGINT:
+	case SIGTERM:
+	case SIGINT:
 		notify_stopping();
 		m->draining_since = clock_mono();
 		m->reloading = -1;
@@ -249,7 +250,8 @@ pool_run(struct pool *pool)
 	}
 	start_the_missing(&m);
 	notify_ready();
-	LOG(LEVEL_INFO, "pool.started", L_TEXT("pool", pool->app->pool), L_INT("workers", m.count));
+	LOG(LEVEL_INFO, "pool.started", L_TEXT("pool", pool->app->pool),
+	    L_INT("workers", m.count));
 	while (m.draining_since == 0 || alive(&m) > 0) {
 		struct pollfd p = { m.signal_fd, POLLIN, 0 };
 		int number;

@@ -25,10 +25,13 @@ static struct redis_script script = {
 	    "local now, step = t[1] * 1000000 + t[2], period / limit\n"
 	    "local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + step\n"
 	    "if tat - period > now then\n"
-	    "  return {0, 0, math.ceil(tat - period - now), math.ceil(tat - step - now), dead}\n"
+	    "  return {0, 0, math.ceil(tat - period - now), math.ceil(tat - step - now), "
+	    "dead}\n"
 	    "end\n"
-	    "redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil(period / 1000))\n"
-	    "return {1, math.floor((period - (tat - now)) / step + 0.001), 0, math.ceil(tat - now), dead}\n",
+	    "redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil(period / "
+	    "1000))\n"
+	    "return {1, math.floor((period - (tat - now)) / step + 0.001), 0, math.ceil(tat - "
+	    "now), dead}\n",
 };
 
 struct verdict {
@@ -41,7 +44,7 @@ struct budget_row {
 };
 
 static const struct budget_row budgets[BUDGET_COUNT] = {
-#define BUDGET(name, word, anonymous_key, key, seconds)                                              \
+#define BUDGET(name, word, anonymous_key, key, seconds)                                        \
 	{ offsetof(struct settings, anonymous_key), offsetof(struct settings, key), seconds },
 #include "model/budget.def"
 #undef BUDGET
@@ -65,17 +68,19 @@ bucket_key(const struct request *r, char *key, size_t size)
 		snprintf(key, size, "cg:rate:%s:%s", budget, r->viewer.id.text);
 		return;
 	}
-	snprintf(address, sizeof(address), "%.*s", (int)(r->address.len > 63 ? 63 : r->address.len),
+	snprintf(address, sizeof(address), "%.*s",
+	    (int)(r->address.len > 63 ? 63 : r->address.len),
 	    r->address.ptr ? r->address.ptr : "");
 	if (inet_pton(AF_INET6, address, six) == 1)
-		snprintf(key, size, "cg:rate:%s:%02x%02x%02x%02x%02x%02x%02x%02x", budget, six[0],
-		    six[1], six[2], six[3], six[4], six[5], six[6], six[7]);
+		snprintf(key, size, "cg:rate:%s:%02x%02x%02x%02x%02x%02x%02x%02x", budget,
+		    six[0], six[1], six[2], six[3], six[4], six[5], six[6], six[7]);
 	else
 		snprintf(key, size, "cg:rate:%s:%s", budget, address);
 }
 
 static enum err
-ask_redis(struct request *r, const char *key, int64_t limit, int64_t period, struct verdict *out)
+ask_redis(
+    struct request *r, const char *key, int64_t limit, int64_t period, struct verdict *out)
 {
 	char dead[64] = "", limit_text[24], period_text[24];
 	const char *words[] = { key, dead, limit_text, period_text };
@@ -93,8 +98,8 @@ ask_redis(struct request *r, const char *key, int64_t limit, int64_t period, str
 
 /* The same bucket in this process; two callers whose hashes fall together share one. */
 static void
-ask_locally(const struct app *app, const char *key, int64_t limit, int64_t period,
-    struct verdict *out)
+ask_locally(
+    const struct app *app, const char *key, int64_t limit, int64_t period, struct verdict *out)
 {
 	static int64_t buckets[LOCAL_BUCKETS];
 	int64_t share = limit / app->workers > 0 ? limit / app->workers : 1;

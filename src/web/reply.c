@@ -100,7 +100,8 @@ not_modified(const struct request *r)
 	if (span_is(list, "*"))
 		return true;
 	while (list.len > 0 && list.ptr != NULL)
-		if (span_equal(bare_tag(span_cut(&list, ',')), bare_tag(span_of(r->reply.etag))))
+		if (span_equal(
+		        bare_tag(span_cut(&list, ',')), bare_tag(span_of(r->reply.etag))))
 			return true;
 	return false;
 }
@@ -167,8 +168,8 @@ pagination(const struct request *r, struct buf *out)
 	int64_t total = reply->total < 0 ? -reply->total : reply->total;
 
 	if (reply->kind == REPLY_STREAM) {
-		buf_format(out, ",\"pagination\":{\"limit\":%lld,\"nextCursor\":",
-		    (long long)reply->limit);
+		buf_format(out,
+		    ",\"pagination\":{\"limit\":%lld,\"nextCursor\":", (long long)reply->limit);
 		if (reply->next_cursor)
 			buf_json_string(out, span_of(reply->next_cursor));
 		else
@@ -177,7 +178,8 @@ pagination(const struct request *r, struct buf *out)
 		return;
 	}
 	buf_format(out,
-	    ",\"pagination\":{\"page\":%lld,\"limit\":%lld,\"total\":%lld,\"totalPages\":%lld%s%s%s%s}",
+	    ",\"pagination\":{\"page\":%lld,\"limit\":%lld,\"total\":%lld,\"totalPages\":%lld%"
+	    "s%s%s%s}",
 	    (long long)reply->page, (long long)reply->limit, (long long)total,
 	    (long long)((total + reply->limit - 1) / reply->limit),
 	    reply->total < 0 ? ",\"total_is_estimate\":true" : "",
@@ -189,8 +191,9 @@ pagination(const struct request *r, struct buf *out)
 static bool
 cacheable(const struct request *r, enum err e)
 {
-	return e == OK && r->route != NULL && uuid_empty(&r->viewer.id) && r->reply.status == 200 &&
-	    r->route->method[0] == 'G' && r->route->budget != BUDGET_NONE;
+	return e == OK && r->route != NULL && uuid_empty(&r->viewer.id) &&
+	       r->reply.status == 200 && r->route->method[0] == 'G' &&
+	       r->route->budget != BUDGET_NONE;
 }
 
 static void
@@ -201,7 +204,8 @@ rate_headers(struct request *r)
 
 	buf_format(&r->reply.headers,
 	    "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\nRateLimit: \"%s\";r=%lld;t=%lld\r\n"
-	    "X-RateLimit-Limit: %lld\r\nX-RateLimit-Remaining: %lld\r\nX-RateLimit-Reset: %lld\r\n",
+	    "X-RateLimit-Limit: %lld\r\nX-RateLimit-Remaining: %lld\r\nX-RateLimit-Reset: "
+	    "%lld\r\n",
 	    name, (long long)a->limit, (long long)a->seconds, name, (long long)a->remaining,
 	    (long long)a->reset_seconds, (long long)a->limit, (long long)a->remaining,
 	    (long long)a->reset_seconds);
@@ -288,9 +292,10 @@ reply_send(struct request *r, enum err e)
 		if (r->reply.status == 200 && r->route->method[0] == 'G' && not_modified(r))
 			r->reply.status = 304;
 	}
-	reply_header(r, "Cache-Control", public_answer ? "public, max-age=1" :
-	        r->route == NULL || r->route->budget == BUDGET_NONE ? "no-store" :
-	                                                             "private, no-cache");
+	reply_header(r, "Cache-Control",
+	    public_answer                                         ? "public, max-age=1"
+	    : r->route == NULL || r->route->budget == BUDGET_NONE ? "no-store"
+	                                                          : "private, no-cache");
 	send_data(r);
 }
 

@@ -10,7 +10,7 @@ static bool
 unreserved(int c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    (c > 0 && strchr("-._~", c) != NULL);
+	       (c > 0 && strchr("-._~", c) != NULL);
 }
 
 /* False for a bad escape, an escaped unreserved or control character, or a raw byte that has
@@ -56,7 +56,8 @@ split_path(struct request *r)
 		raw = span_cut(&rest, '/');
 		if (r->segments == SEGMENTS_MAX)
 			return ERR_NOT_FOUND;
-		if ((raw.len == 0 && rest.ptr != NULL) || span_is(raw, ".") || span_is(raw, ".."))
+		if ((raw.len == 0 && rest.ptr != NULL) || span_is(raw, ".") ||
+		    span_is(raw, ".."))
 			return ERR_BAD_PATH;
 		if (!decode_segment(raw, to, segment))
 			return ERR_BAD_PATH;

@@ -26,8 +26,8 @@ failpoint(struct request *r)
 		pause();
 	if (span_is(wanted, "slow"))
 		sleep(1);
-	return span_is(wanted, "internal") ?
-	    fault(&r->scope.fault, ERR_INTERNAL, "failpoint") : OK;
+	return span_is(wanted, "internal") ? fault(&r->scope.fault, ERR_INTERNAL, "failpoint")
+	                                   : OK;
 }
 
 static enum err
@@ -92,8 +92,9 @@ open_request(struct app *app)
 	struct reply reply = r->reply;
 	struct span target;
 
-	*r = (struct request){ .app = app, .db = app->db, .scope = { .arena = app->arena },
-		.reply = reply };
+	*r = (struct request){
+		.app = app, .db = app->db, .scope = { .arena = app->arena }, .reply = reply
+	};
 	reply_reset(r);
 	r->began = clock_mono();
 	atomic_store(&app->slot->busy_since, r->began);

@@ -48,12 +48,14 @@ take_parameter(struct request *r, struct span pair, void *out)
 		return fault_field(f, "?", "BAD_TEXT", "has a name that is not UTF-8 text", 0);
 	snprintf(where, sizeof(where), "?%.*s", (int)(name.len > 64 ? 64 : name.len), name.ptr);
 	if ((i = field_find(form, name)) < 0)
-		return r->strict ? fault_field(f, where, "UNKNOWN_FIELD", "is not a parameter here",
-		                       0) : OK;
+		return r->strict ? fault_field(
+		                       f, where, "UNKNOWN_FIELD", "is not a parameter here", 0)
+		                 : OK;
 	if (((struct presence *)out)->given >> i & 1)
 		return fault_field(f, where, "REPEATED", "is there twice", 0);
 	if (!decode(value, r->scope.arena, &text))
-		return fault_field(f, where, "BAD_TEXT", "is not UTF-8 text, percent-encoded", 0);
+		return fault_field(
+		    f, where, "BAD_TEXT", "is not UTF-8 text, percent-encoded", 0);
 	return field_set(form, (size_t)i, out, text, where, &r->scope);
 }
 
@@ -84,7 +86,8 @@ is_json(struct span type)
 	if (!span_equal_nocase(kind, SPAN("application/json")))
 		return false;
 	while (type.ptr != NULL) {
-		struct span value = span_trim(span_cut(&type, ';')), name = span_cut(&value, '=');
+		struct span value = span_trim(span_cut(&type, ';')),
+		            name = span_cut(&value, '=');
 		if (span_equal_nocase(name, SPAN("charset")) &&
 		    !span_equal_nocase(value, SPAN("utf-8")) &&
 		    !span_equal_nocase(value, SPAN("\"utf-8\"")))
