@@ -79,7 +79,8 @@ select id, username, role, version from users
 where username_key = lower(:username) and deleted_at is null;
 
 -- name: user_create(id uuid, username text, full_name text) :none
-insert into users (id, username, full_name) values (:id, :username, nullif(:full_name, ''));
+insert into users (id, username, full_name) values (:id, :username, nullif(:full_name, ''))
+on conflict (username_key) do nothing;
 
 -- name: user_set_role(id uuid, role text) :none
 -- else: NOT_FOUND

@@ -49,6 +49,8 @@ cursor_read(struct request *r, const char *order, const char *cursor, struct pag
 	if (rest.len <= MAC_LEN + 1)
 		return ERR_BAD_CURSOR;
 	place.len = rest.len - MAC_LEN - 1;
+	if (cursor[place.len] != '~')
+		return ERR_BAD_CURSOR;
 	buf_init(&mac, 64);
 	cursor_mac(r, order, place, &mac);
 	same = buf_ok(&mac) && crypto_equal(mac.ptr, cursor + place.len + 1, MAC_LEN);

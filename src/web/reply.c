@@ -293,7 +293,7 @@ reply_send(struct request *r, enum err e)
 			r->reply.status = 304;
 	}
 	reply_header(r, "Cache-Control",
-	    public_answer                                         ? "public, max-age=1"
+	    public_answer                                         ? "public, max-age=1, stale-if-error=60"
 	    : r->route == NULL || r->route->budget == BUDGET_NONE ? "no-store"
 	                                                          : "private, no-cache");
 	send_data(r);

@@ -1,0 +1,336 @@
+/* Every kind of bad request: status, code and faulty field, in the envelope of api.md,
+ * also when nginx answers and the worker never hears of it. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "support/client.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", NULL };
+
+#define S "/api/v1/snippets"
+#define NOWHERE S "/01890000-0000-7000-8000-000000000000"
+
+enum who { NOBODY, ANN };
+
+struct row {
+	const char *name, *method, *path;
+	enum who who;
+	const char *body, *header;
+	long status;
+	const char *code, *field, *why; /* of the first detail; NULL: none wanted */
+};
+
+static const struct row rows[] = {
+	{ "no token", "POST", S, NOBODY, "{}", NULL, 401, "UNAUTHORIZED", NULL, NULL },
+	{ "bad token", "GET", S, NOBODY, NULL, "Authorization: Bearer x.y.z", 401, "UNAUTHORIZED",
+	    NULL, NULL },
+	{ "not a bearer", "GET", S, NOBODY, NULL, "Authorization: Basic YTpi", 401, "UNAUTHORIZED",
+	    NULL, NULL },
+	{ "a token where none is looked at", "GET", "/api/v1/tags", NOBODY, NULL,
+	    "Authorization: Bearer x", 200, NULL, NULL, NULL },
+	{ "nothing given", "POST", S, ANN, "{}", NULL, 400, "VALIDATION_ERROR", "/title", "MISSING" },
+	{ "wrong type", "POST", S, ANN, "{\"title\":1,\"code\":\"x\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/title", "NOT_A_TEXT" },
+	{ "wrong type of a list", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"tags\":\"a\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/tags", "NOT_A_LIST" },
+	{ "wrong type of a boolean", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"is_public\":\"yes\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/is_public", "NOT_A_BOOLEAN" },
+	{ "null where there must be something", "POST", S, ANN, "{\"title\":null,\"code\":\"x\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/title", "NULL" },
+	{ "unknown field", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"titel\":\"y\"}", NULL,
+	    400, "VALIDATION_ERROR", "/titel", "UNKNOWN_FIELD" },
+	{ "unknown field with a slash", "POST", S, ANN, "{\"a/b~c\":1,\"title\":\"x\",\"code\":\"x\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/a~1b~0c", "UNKNOWN_FIELD" },
+	{ "empty", "POST", S, ANN, "{\"title\":\"\",\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/title", "EMPTY" },
+	{ "a tag too long", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"ok\",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]}",
+	    NULL, 400, "VALIDATION_ERROR", "/tags/1", "TOO_LONG" },
+	{ "a tag with a blank", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a b\"]}",
+	    NULL, 400, "VALIDATION_ERROR", "/tags/0", "BAD_TAG" },
+	{ "too many tags", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\","
+	    "\"i\",\"j\",\"k\"]}",
+	    NULL, 400, "VALIDATION_ERROR", "/tags", "TOO_MANY" },
+	{ "unknown language", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"language\":\"klingon\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/language", "UNKNOWN_LANGUAGE" },
+	{ "a path as file name", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"filename\":\"a/b\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/filename", "BAD_FILENAME" },
+	{ "a line break in a title", "POST", S, ANN, "{\"title\":\"a\\nb\",\"code\":\"x\"}", NULL,
+	    400, "VALIDATION_ERROR", "/title", "BAD_CHARACTER" },
+	{ "NUL in JSON", "POST", S, ANN, "{\"title\":\"a\\u0000b\",\"code\":\"x\"}", NULL, 400,
+	    "INVALID_JSON", NULL, NULL },
+	{ "bad UTF-8", "POST", S, ANN, "{\"title\":\"a\xff\",\"code\":\"x\"}", NULL, 400,
+	    "INVALID_JSON", NULL, NULL },
+	{ "lone surrogate", "POST", S, ANN, "{\"title\":\"\\ud800\",\"code\":\"x\"}", NULL, 400,
+	    "INVALID_JSON", NULL, NULL },
+	{ "a key twice", "POST", S, ANN, "{\"title\":\"a\",\"title\":\"b\",\"code\":\"x\"}", NULL,
+	    400, "INVALID_JSON", NULL, NULL },
+	{ "cut JSON", "POST", S, ANN, "{\"title\":\"a\"", NULL, 400, "INVALID_JSON", NULL, NULL },
+	{ "JSON that is a list", "POST", S, ANN, "[]", NULL, 400, "INVALID_JSON", NULL, NULL },
+	{ "text behind the JSON", "POST", S, ANN, "{} x", NULL, 400, "INVALID_JSON", NULL, NULL },
+	{ "wrong content type", "POST", S, ANN, "a=b",
+	    "Content-Type: application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE", NULL,
+	    NULL },
+	{ "wrong charset", "POST", S, ANN, "{}", "Content-Type: application/json; charset=latin1",
+	    415, "UNSUPPORTED_MEDIA_TYPE", NULL, NULL },
+	{ "no such path", "GET", "/api/v1/nothing", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
+	{ "no such version", "GET", "/api/v2/snippets", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL,
+	    NULL },
+	{ "slash at the end", "GET", S "/", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
+	{ "no such snippet", "GET", NOWHERE, NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
+	{ "not an id", "GET", S "/123", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
+	{ "no such user", "GET", "/api/v1/users/nobody-here", NOBODY, NULL, NULL, 404, "NOT_FOUND",
+	    NULL, NULL },
+	{ "wrong method", "PUT", NOWHERE, ANN, "{}", NULL, 405, "METHOD_NOT_ALLOWED", NULL, NULL },
+	{ "unknown method", "BREW", S, NOBODY, NULL, NULL, 405, "METHOD_NOT_ALLOWED", NULL, NULL },
+	{ "TRACE", "TRACE", S, NOBODY, NULL, NULL, 405, "METHOD_NOT_ALLOWED", NULL, NULL },
+	{ "page 0", "GET", S "?page=0", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR", "?page",
+	    "TOO_SMALL" },
+	{ "page of letters", "GET", S "?page=x", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
+	    "?page", "NOT_AN_INTEGER" },
+	{ "page past 64 bits", "GET", S "?page=99999999999999999999", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?page", "NOT_AN_INTEGER" },
+	{ "page with a sign", "GET", S "?page=%2B1", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
+	    "?page", "NOT_AN_INTEGER" },
+	{ "page in other digits", "GET", S "?page=%D9%A3", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?page", "NOT_AN_INTEGER" },
+	{ "limit over 100", "GET", S "?limit=101", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
+	    "?limit", "TOO_BIG" },
+	{ "limit of 2^31", "GET", S "?limit=2147483648", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?limit", "TOO_BIG" },
+	{ "page too deep", "GET", S "?page=501", NOBODY, NULL, NULL, 400, "PAGE_TOO_DEEP", NULL,
+	    NULL },
+	{ "bad cursor", "GET", S "?cursor=abc", NOBODY, NULL, NULL, 400, "INVALID_CURSOR", NULL,
+	    NULL },
+	{ "unknown sort", "GET", S "?sort=best", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
+	    "?sort", "NOT_A_CHOICE" },
+	{ "a parameter twice", "GET", S "?page=1&page=2", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?page", "REPEATED" },
+	{ "unknown parameter", "GET", S "?pgae=2", NOBODY, NULL, NULL, 200, NULL, NULL, NULL },
+	{ "unknown parameter, strictly", "GET", S "?pgae=2", NOBODY, NULL, "Prefer: handling=strict",
+	    400, "VALIDATION_ERROR", "?pgae", "UNKNOWN_FIELD" },
+	{ "bad UTF-8 in the query", "GET", S "?author=%ff", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?author", "BAD_TEXT" },
+	{ "NUL in the query", "GET", S "?author=a%00b", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?author", "BAD_TEXT" },
+	{ "bad escape in the query", "GET", S "?author=%4", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?author", "BAD_TEXT" },
+	{ "two slashes", "GET", "/api//v1/snippets", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
+	    NULL, NULL },
+	{ "a dot segment", "GET", "/api/v1/./snippets", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "a parent segment", "GET", "/api/v1/users/../snippets", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "an encoded parent", "GET", "/api/v1/users/%2e%2e/snippets", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "an encoded letter", "GET", "/api/v1/%73nippets", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "an encoded slash is data", "GET", "/api/v1/users/a%2Fb", NOBODY, NULL, NULL, 404,
+	    "NOT_FOUND", NULL, NULL },
+	{ "an encoded slash joins nothing", "GET", "/api/v1%2Fsnippets", NOBODY, NULL, NULL, 404,
+	    "NOT_FOUND", NULL, NULL },
+	{ "NUL in the path", "GET", "/api/v1/users/a%00b", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "a line end in the path", "GET", "/api/v1/users/a%0d%0ab", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "a bad escape in the path", "GET", "/api/v1/users/a%zz", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "bad UTF-8 in the path", "GET", "/api/v1/users/%ff", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
+	{ "a website that is none", "PATCH", "/api/v1/users/me", ANN,
+	    "{\"website\":\"javascript:alert(1)\"}", NULL, 400, "VALIDATION_ERROR", "/website",
+	    "BAD_URL" },
+	{ "a field that is not one's own to set", "PATCH", "/api/v1/users/me", ANN,
+	    "{\"role\":\"admin\"}", NULL, 400, "VALIDATION_ERROR", "/role", "UNKNOWN_FIELD" },
+	{ "a foreign origin", "GET", S, NOBODY, NULL, "Origin: https://evil.example", 403,
+	    "ORIGIN_NOT_ALLOWED", NULL, NULL },
+	{ "no origin at all", "GET", S, NOBODY, NULL, "Origin: null", 403, "ORIGIN_NOT_ALLOWED",
+	    NULL, NULL },
+};
+
+static void
+check_error(const struct row *row, const struct answer *a)
+{
+	cr_expect_eq(a->status, row->status, "%s: %ld %s", row->name, a->status, a->body);
+	cr_expect_not_null(header_of(a, "X-Request-Id"), "%s: no request id", row->name);
+	cr_expect_str_eq(header_of(a, "X-Content-Type-Options"), "nosniff");
+	if (row->code == NULL)
+		return;
+	cr_expect(json_is_false(at(a, "success")), "%s", row->name);
+	cr_expect_str_eq(text_at(a, "error.code"), row->code, "%s: %s", row->name, a->body);
+	cr_expect(json_is_string(at(a, "error.message")), "%s", row->name);
+	if (row->field == NULL)
+		return;
+	cr_expect_str_eq(text_at(a, "error.details.0.field"), row->field, "%s: %s", row->name,
+	    a->body);
+	cr_expect_str_eq(text_at(a, "error.details.0.code"), row->why, "%s: %s", row->name, a->body);
+}
+
+Test(bad_requests, table)
+{
+	const char *ann = stack_token("ann");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct row *row = &rows[i];
+		bool typed = row->header && strncmp(row->header, "Content-Type: ", 14) == 0;
+		struct answer a = CALL(row->method, row->path, .token = row->who == ANN ? ann : NULL,
+		    .body = row->body, .type = typed ? row->header + 14 : NULL,
+		    .headers = { typed ? NULL : row->header });
+		check_error(row, &a);
+		forget(&a);
+	}
+}
+
+Test(bad_requests, every_faulty_field_at_once)
+{
+	struct answer a = CALL("POST", S, .token = stack_token("ann"),
+	    .body = "{\"title\":\"\",\"tags\":[\"A\",\"b\",\"c d\"],\"x\":1,\"is_public\":2}");
+
+	cr_expect_eq(a.status, 400);
+	cr_expect_eq(json_array_size(at(&a, "error.details")), 6, "%s", a.body);
+	forget(&a);
+}
+
+static void
+repeat(struct buf *b, const char *text, size_t times)
+{
+	for (size_t i = 0; i < times; i++)
+		buf_puts(b, text);
+}
+
+/* A title or a code of so many characters; the status, and the answer's first detail. */
+static long
+publish_long(const char *token, const char *field, const char *character, size_t times,
+    long long *limit)
+{
+	struct answer a;
+	struct buf body;
+	long status;
+
+	buf_init(&body, 4 * 1024 * 1024);
+	buf_format(&body, "{\"%s\":\"x\",\"%s\":\"", *field == 't' ? "code" : "title", field);
+	repeat(&body, character, times);
+	buf_puts(&body, "\"}");
+	a = CALL("POST", S, .token = token, .body = buf_text(&body));
+	status = a.status;
+	*limit = int_at(&a, "error.details.0.limit");
+	forget(&a);
+	buf_free(&body);
+	return status;
+}
+
+/* Lengths are in code points, sizes in bytes: at the limit, and one above. */
+Test(bad_requests, limits)
+{
+	const char *ann = stack_token("ann");
+	long long limit;
+
+	cr_expect_eq(publish_long(ann, "title", "\u00fc", 200, &limit), 201);
+	cr_expect_eq(publish_long(ann, "title", "\u00fc", 201, &limit), 400);
+	cr_expect_eq(limit, 200);
+	cr_expect_eq(publish_long(ann, "code", "a", 262144, &limit), 201);
+	cr_expect_eq(publish_long(ann, "code", "a", 262145, &limit), 400);
+	cr_expect_eq(limit, 262144);
+	/* Within the code points, above the bytes: the database's own check answers. */
+	cr_expect_eq(publish_long(ann, "code", "\u00fc", 131073, &limit), 400);
+	cr_expect_eq(limit, 262144);
+}
+
+Test(bad_requests, bodies_over_the_limit)
+{
+	const char *ann = stack_token("ann");
+	size_t size = 1200 * 1024;
+	char *body = malloc(size + 1);
+	struct answer a;
+
+	memset(body, ' ', size);
+	body[size] = '\0';
+	a = CALL("POST", S, .token = ann, .body = body);
+	cr_expect_eq(a.status, 413, "nginx's limit");
+	cr_expect_str_eq(text_at(&a, "error.code"), "PAYLOAD_TOO_LARGE");
+	forget(&a);
+	body[100 * 1024] = '\0';
+	a = CALL("PATCH", "/api/v1/users/me", .token = ann, .body = body);
+	cr_expect_eq(a.status, 413, "the form's limit");
+	cr_expect_str_eq(text_at(&a, "error.code"), "PAYLOAD_TOO_LARGE");
+	forget(&a);
+	free(body);
+}
+
+struct raw_row {
+	const char *name, *bytes;
+	int status; /* 0: closed without an answer is allowed, too */
+	bool enveloped;
+};
+
+#define HEAD "Host: x\r\nConnection: close\r\n"
+
+static const struct raw_row raw_rows[] = {
+	{ "bare LF", "GET /health HTTP/1.1\nHost: x\nConnection: close\n\n", 200, true },
+	{ "two equal Content-Lengths",
+	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400, true },
+	{ "two Content-Lengths",
+	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, true },
+	{ "length and chunked",
+	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "0\r\n\r\n", 400, true },
+	{ "a length with a sign", "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: +2\r\n\r\n{}", 400,
+	    true },
+	{ "unknown transfer encoding",
+	    "POST " S " HTTP/1.1\r\n" HEAD "Transfer-Encoding: xchunked\r\n\r\n", 501, true },
+	{ "chunked without a token",
+	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Type: application/json\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 401, true },
+	{ "no Host", "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n", 400, true },
+	{ "two Hosts", "GET /health HTTP/1.1\r\n" HEAD "Host: y\r\n\r\n", 400, true },
+	{ "a blank before the colon", "GET /health HTTP/1.1\r\n" HEAD "X : y\r\n\r\n", 400, true },
+	{ "an absolute target", "GET http://evil/health HTTP/1.1\r\n" HEAD "\r\n", 400, true },
+	{ "a target with a fragment", "GET /health#x HTTP/1.1\r\n" HEAD "\r\n", 400, true },
+};
+
+Test(bad_requests, raw)
+{
+	char out[65536];
+
+	for (size_t i = 0; i < sizeof(raw_rows) / sizeof(*raw_rows); i++) {
+		const struct raw_row *row = &raw_rows[i];
+		int status = 0;
+		raw_exchange(row->bytes, strlen(row->bytes), out, sizeof(out));
+		sscanf(out, "HTTP/1.1 %d", &status);
+		cr_expect_eq(status, row->status, "%s: %.300s", row->name, out);
+		cr_expect_not_null(strstr(out, "{\"success\":"), "%s: %.600s", row->name, out);
+		cr_expect_not_null(strstr(out, "X-Request-Id: "), "%s: %.600s", row->name, out);
+	}
+}
+
+static void
+too_large(const char *before, const char *after, int wanted)
+{
+	struct buf bytes;
+	char out[8192];
+	int status = 0;
+
+	buf_init(&bytes, 64 * 1024);
+	buf_puts(&bytes, before);
+	repeat(&bytes, "a", 40000);
+	buf_puts(&bytes, after);
+	raw_exchange(bytes.ptr, bytes.len, out, sizeof(out));
+	buf_free(&bytes);
+	sscanf(out, "HTTP/1.1 %d", &status);
+	cr_expect_eq(status, wanted, "%.300s", out);
+	cr_expect_not_null(strstr(out, "{\"success\":false"));
+}
+
+Test(bad_requests, header_and_target_too_large)
+{
+	too_large("GET /health HTTP/1.1\r\n" HEAD "X: ", "\r\n\r\n", 431);
+	too_large("GET /", " HTTP/1.1\r\nHost: x\r\n\r\n", 414);
+}

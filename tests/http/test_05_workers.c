@@ -1,0 +1,227 @@
+/* Faults of the pool under load: what is read never fails, what was acknowledged is there. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/load.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--workers", "4",
+	"--connections", "1000", "--set", "FAILPOINTS=on", "--set", "API_DEADLINE_MS=2000", NULL };
+
+static const char *const paths[] = { "/api/v1/snippets?limit=5", "/health",
+	"/api/v1/users/ann", "/api/v1/tags", NULL };
+
+static void
+report(const char *what, const struct ledger *l)
+{
+	fprintf(stderr, "%s: %ld reads, %ld failed; %ld writes, %ld failed; slowest %ld ms\n", what,
+	    l->reads, l->reads_failed, l->writes, l->writes_failed, l->slowest_us / 1000);
+}
+
+static void
+expect_nothing_lost(struct load *load)
+{
+	cr_expect_gt(load->ledger->writes, 0);
+	cr_expect_eq(load_lost(load), 0, "lost %ld", load_lost(load));
+	cr_expect_eq(load_doubled(), 0, "doubled %ld", load_doubled());
+	load_free(load);
+}
+
+static bool
+has_workers(void *wanted)
+{
+	pid_t children[64];
+	return children_of(stack_main("api-all"), children, 64) == *(size_t *)wanted;
+}
+
+static void
+settle(void)
+{
+	size_t four = 4;
+	cr_assert(wait_until(has_workers, &four, 20), "the pool did not come back");
+}
+
+Test(workers, kill_9_of_workers)
+{
+	struct load load;
+
+	settle();
+	load_start(&load, 6, paths, stack_token("ann"));
+	for (int i = 0; i < 15; i++) {
+		pid_t children[64];
+		size_t n = children_of(stack_main("api-all"), children, 64);
+		usleep(150 * 1000);
+		if (n > 0 && children[(size_t)i % n] > 1)
+			kill(children[(size_t)i % n], SIGKILL);
+	}
+	usleep(300 * 1000);
+	load_stop(&load);
+	report("kill -9 of workers", load.ledger);
+	cr_expect_gt(load.ledger->reads, 100);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%ld, the last with %ld",
+	    load.ledger->reads_failed, load.ledger->last_failure);
+	expect_nothing_lost(&load);
+}
+
+Test(workers, kill_9_of_the_master)
+{
+	struct load load;
+
+	settle();
+	load_start(&load, 6, paths, stack_token("ann"));
+	for (int i = 0; i < 4; i++) {
+		usleep(500 * 1000);
+		settle();
+		kill(stack_main("api-all"), SIGKILL);
+		usleep(300 * 1000);
+	}
+	settle();
+	usleep(300 * 1000);
+	load_stop(&load);
+	report("kill -9 of the master", load.ledger);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%ld, the last with %ld",
+	    load.ledger->reads_failed, load.ledger->last_failure);
+	expect_nothing_lost(&load);
+}
+
+/* Signals to the unit: USR2 restarts the service on the same socket, HUP reloads it. */
+static void
+signalled(const char *what, int number, int times)
+{
+	struct load load;
+
+	settle();
+	load_start(&load, 6, paths, stack_token("ann"));
+	for (int i = 0; i < times; i++) {
+		usleep(400 * 1000);
+		settle();
+		kill(stack_pid("api-all"), number);
+		usleep(400 * 1000);
+	}
+	settle();
+	load_stop(&load);
+	report(what, load.ledger);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%s: %ld, the last with %ld", what,
+	    load.ledger->reads_failed, load.ledger->last_failure);
+	cr_expect_eq(load.ledger->writes_failed, 0, "%s: %ld", what, load.ledger->writes_failed);
+	expect_nothing_lost(&load);
+}
+
+Test(workers, restart)
+{
+	signalled("restart", SIGUSR2, 4);
+}
+
+Test(workers, reload)
+{
+	pid_t before[64], after[64];
+	size_t n, m;
+
+	settle();
+	n = children_of(stack_main("api-all"), before, 64);
+	signalled("reload", SIGHUP, 3);
+	m = children_of(stack_main("api-all"), after, 64);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < m; k++)
+			cr_expect_neq(before[i], after[k], "a worker was not replaced");
+}
+
+/* A request that kills every worker it meets takes nobody else along. */
+Test(workers, poison_beside_the_innocent)
+{
+	struct load load;
+	struct answer a;
+
+	settle();
+	load_start(&load, 4, paths, stack_token("ann"));
+	for (int i = 0; i < 8; i++) {
+		a = CALL(i % 2 ? "GET" : "POST", "/health", .headers = { "X-CodeGram-Fail: crash" });
+		cr_expect_eq(a.status == 502 || a.status == 405, true, "%ld", a.status);
+		forget(&a);
+		a = CALL("GET", "/api/v1/tags", .headers = { "X-CodeGram-Fail: crash" });
+		cr_expect_eq(a.status, 502, "tried twice, and both died: %ld", a.status);
+		cr_expect_str_eq(text_at(&a, "error.code"), "UPSTREAM_ERROR");
+		forget(&a);
+		usleep(100 * 1000);
+	}
+	load_stop(&load);
+	report("poison", load.ledger);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%ld, the last with %ld",
+	    load.ledger->reads_failed, load.ledger->last_failure);
+	expect_nothing_lost(&load);
+}
+
+static bool
+is_gone(void *pid)
+{
+	return kill(*(pid_t *)pid, 0) != 0;
+}
+
+/* A worker that is stopped, idle or in mid-request, is killed past the deadline. */
+Test(workers, sigstop)
+{
+	struct load load;
+	pid_t children[64], victim;
+	size_t n;
+
+	settle();
+	load_start(&load, 3, paths, stack_token("ann"));
+	usleep(200 * 1000);
+	n = children_of(stack_main("api-all"), children, 64);
+	cr_assert_eq(n, 4u);
+	victim = children[1];
+	kill(victim, SIGSTOP);
+	cr_expect(wait_until(is_gone, &victim, 10), "the stopped worker lives on");
+	settle();
+	load_stop(&load);
+	report("SIGSTOP", load.ledger);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%ld, the last with %ld",
+	    load.ledger->reads_failed, load.ledger->last_failure);
+	expect_nothing_lost(&load);
+}
+
+/* All workers hang in requests: the deadline frees them, then the service answers again. */
+Test(workers, all_hang)
+{
+	pid_t clients[4];
+	struct answer a;
+
+	settle();
+	for (int i = 0; i < 4; i++)
+		if ((clients[i] = fork()) == 0) {
+			a = CALL("POST", "/api/v1/snippets", .body = "{}",
+			    .headers = { "X-CodeGram-Fail: hang" });
+			_exit(a.status == 502 ? 0 : 1);
+		}
+	usleep(300 * 1000);
+	a = CALL("GET", "/health");
+	cr_expect_eq(a.status, 200, "%ld", a.status);
+	cr_expect_lt(a.seconds, 6, "%.1f s", a.seconds);
+	forget(&a);
+	for (int i = 0; i < 4; i++) {
+		int status = 0;
+		waitpid(clients[i], &status, 0);
+		cr_expect_eq(status, 0, "a hanging POST is answered 502");
+	}
+}
+
+/* More clients than workers: everybody is served. */
+Test(workers, no_starvation)
+{
+	struct load load;
+
+	settle();
+	load_start(&load, 40, paths, NULL);
+	sleep(3);
+	load_stop(&load);
+	report("40 clients on 4 workers", load.ledger);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%ld", load.ledger->reads_failed);
+	cr_expect_lt(load.ledger->slowest_us, 3000 * 1000);
+	load_free(&load);
+}

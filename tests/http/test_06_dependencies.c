@@ -1,0 +1,198 @@
+/* PostgreSQL and Redis away, frozen, restarted: as the table "Without Redis, without
+ * PostgreSQL" of the README says, within its times. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/load.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { "--workers", "4", "--connections", "1000",
+	"--set", "RATE_READ_ANONYMOUS=100000", "--set", "RATE_WRITE=100000", NULL };
+
+static const char *const paths[] = { "/api/v1/users/ann", "/api/v1/tags?q=x", NULL };
+
+static bool
+answers_200(void *path)
+{
+	struct answer a = CALL("GET", (const char *)path, .headers = { "Cookie: x=y" });
+	bool ok = a.status == 200;
+
+	forget(&a);
+	return ok;
+}
+
+static void
+expect_recovery(void)
+{
+	char ready[] = "/ready", list[] = "/api/v1/snippets";
+
+	cr_expect(wait_until(answers_200, ready, 5), "not ready 5 s after the server is back");
+	cr_expect(wait_until(answers_200, list, 5), "no list 5 s after the server is back");
+}
+
+/* SIGSTOP or SIGCONT for the postmaster and all its backends. */
+static void
+signal_postgres(int number)
+{
+	pid_t postmaster = stack_pid("postgres"), children[256];
+	size_t n = children_of(postmaster, children, 256);
+
+	cr_assert_gt(postmaster, 1);
+	kill(postmaster, number);
+	for (size_t i = 0; i < n; i++)
+		kill(children[i], number);
+}
+
+static void
+expect_quick_refusals(struct load *load, const char *what)
+{
+	struct ledger *l = load->ledger;
+
+	fprintf(stderr, "%s: %ld reads, %ld failed; %ld writes, %ld failed; slowest refusal %ld ms\n",
+	    what, l->reads, l->reads_failed, l->writes, l->writes_failed,
+	    l->slowest_refusal_us / 1000);
+	cr_expect_eq(l->reads_refused, l->reads_failed, "every failed read is a 503; last: %ld",
+	    l->last_failure);
+	cr_expect_eq(l->writes_refused, l->writes_failed, "every failed write is a 503; last: %ld",
+	    l->last_failure);
+	cr_expect_eq(l->without_retry_after, 0, "with Retry-After");
+	cr_expect_lt(l->slowest_refusal_us, 3000 * 1000, "within 3 s");
+	cr_expect_eq(load_lost(load), 0);
+	cr_expect_eq(load_doubled(), 0);
+	load_free(load);
+}
+
+Test(dependencies, a_postgresql_restarted)
+{
+	struct load load;
+
+	load_start(&load, 6, paths, stack_token("ann"));
+	sleep(1);
+	stack_part("restart-part", "postgres");
+	sleep(1);
+	expect_recovery();
+	load_stop(&load);
+	expect_quick_refusals(&load, "PostgreSQL restarted");
+}
+
+Test(dependencies, b_postgresql_frozen)
+{
+	char cached[] = "/api/v1/snippets?limit=3";
+	struct load load;
+	struct answer a;
+
+	stack_token("ann");
+	a = CALL("GET", cached);
+	cr_expect_eq(a.status, 200);
+	forget(&a);
+	load_start(&load, 6, paths, stack_token("ann"));
+	sleep(1);
+	signal_postgres(SIGSTOP);
+	sleep(3);
+	a = CALL("GET", cached);
+	cr_expect_eq(a.status, 200, "an anonymous read is served stale: %ld", a.status);
+	forget(&a);
+	for (int i = 0; i < 8; i++) {
+		a = CALL("GET", i ? "/api/v1/users/ann" : "/ready", .headers = { "Cookie: x=y" });
+		cr_expect_eq(a.status, 503, "%ld", a.status);
+		cr_expect_lt(a.seconds, 3, "%.1f s", a.seconds);
+		forget(&a);
+	}
+	a = CALL("GET", "/health");
+	cr_expect_eq(a.status, 200, "alive all the same");
+	forget(&a);
+	sleep(16);
+	signal_postgres(SIGCONT);
+	expect_recovery();
+	load_stop(&load);
+	cr_expect_gt(load.ledger->writes_refused, 0);
+	cr_expect_eq(load.ledger->reads_failed, 0, "cached reads are served stale");
+	expect_quick_refusals(&load, "PostgreSQL frozen for 20 s");
+}
+
+Test(dependencies, c_postgresql_killed)
+{
+	struct answer a;
+
+	stack_token("ann");
+	stack_part("stop-part", "postgres");
+	a = CALL("GET", "/api/v1/users/ann?x=1", .headers = { "Cookie: x=y" });
+	cr_expect_eq(a.status, 503);
+	cr_expect_str_eq(text_at(&a, "error.code"), "SERVICE_UNAVAILABLE");
+	cr_expect_not_null(header_of(&a, "Retry-After"));
+	cr_expect_lt(a.seconds, 3);
+	cr_expect_null(strstr(a.body, "PostgreSQL"), "never an inner word");
+	forget(&a);
+	stack_part("start-part", "postgres");
+	expect_recovery();
+}
+
+Test(dependencies, d_redis_stopped)
+{
+	const char *ann = stack_token("ann");
+	struct answer a;
+
+	stack_part("stop-part", "redis");
+	for (int i = 0; i < 20; i++) {
+		a = CALL("POST", "/api/v1/snippets", .token = ann,
+		    .body = "{\"title\":\"no redis\",\"code\":\"x\"}");
+		cr_expect_eq(a.status, 201, "writes go on: %ld %s", a.status, a.body);
+		cr_expect_lt(a.seconds, 2);
+		cr_expect_not_null(header_of(&a, "RateLimit"), "a local bucket counts");
+		forget(&a);
+		a = CALL("GET", "/api/v1/auth/me", .token = ann);
+		cr_expect_eq(a.status, 200, "reads go on");
+		forget(&a);
+	}
+	a = CALL("GET", "/ready");
+	cr_expect_eq(a.status, 200);
+	cr_expect_str_eq(text_at(&a, "data.status"), "degraded");
+	cr_expect_str_eq(text_at(&a, "data.checks.redis.status"), "away");
+	forget(&a);
+	stack_part("start-part", "redis");
+}
+
+Test(dependencies, e_redis_frozen)
+{
+	const char *ann = stack_token("ann");
+	pid_t redis = stack_pid("redis");
+	struct answer a;
+
+	cr_assert_gt(redis, 1);
+	kill(redis, SIGSTOP);
+	for (int i = 0; i < 10; i++) {
+		a = CALL("GET", "/api/v1/auth/me", .token = ann);
+		cr_expect_eq(a.status, 200);
+		cr_expect_lt(a.seconds, 2, "%.2f s", a.seconds);
+		forget(&a);
+	}
+	kill(redis, SIGCONT);
+}
+
+Test(dependencies, f_migrate_again_under_load)
+{
+	char out[4096];
+	struct load load;
+
+	expect_recovery();
+	load_start(&load, 4, paths, stack_token("ann"));
+	for (int i = 0; i < 3; i++) {
+		cr_expect_eq(stack_ctl(out, sizeof(out), "migrate", NULL), 0, "%s", out);
+		cr_expect_str_eq(out, "nothing to apply");
+	}
+	/* What a migration does to running workers: their prepared plans no longer fit. */
+	stack_sql("alter table users add column if not exists later text", out, sizeof(out));
+	stack_sql("alter table snippets add column if not exists later text", out, sizeof(out));
+	sleep(1);
+	load_stop(&load);
+	cr_expect_eq(load.ledger->reads_failed, 0, "%ld, the last with %ld",
+	    load.ledger->reads_failed, load.ledger->last_failure);
+	cr_expect_eq(load.ledger->writes_failed, 0, "%ld, the last with %ld",
+	    load.ledger->writes_failed, load.ledger->last_failure);
+	load_free(&load);
+}
