@@ -4,6 +4,7 @@
 # -- name: NAME(param type, …) :none | :one=FORM | :many=FORM | :json | :json_list
 # -- choose: param(word, word, …)      one variant for each word; the C parameter is its index
 # -- optional: param, param            two variants each: the parameter is given, or is not
+# -- by: ROLE                          who runs it (codegram-api); also for the whole file, above
 # -- else: WORD                        what no row means (ERR_WORD); :one and :json: NOT_FOUND
 #
 # A line that begins with /*? words */ stands only in the variants where all the words hold:
@@ -27,6 +28,7 @@ function begin_file() {
 	sub(/\.sql$/, "", resource)
 	resources[++nresources] = resource
 	statements = 0
+	file_role = "codegram-api"
 }
 
 function read_name(line, head, list, i, n, parts, pair) {
@@ -57,6 +59,7 @@ function read_name(line, head, list, i, n, parts, pair) {
 	split("", choice)
 	split("", optional)
 	noptional = 0
+	role = file_role
 	none = kind == "one" || kind == "json" ? "ERR_NOT_FOUND" : "OK"
 	nlines = 0
 }
@@ -221,8 +224,8 @@ function finish(v, nvariants, i, k, rest, label, used, first, call, types) {
 		for (i = 1; i <= noptional; i++)
 			if (known[optional[i]])
 				label = label "." optional[i]
-		table = table sprintf("\t{ .name = \"%s\", .sql =%s,\n\t\t.types = { %s }, .params = %d, .none = %s },\n",
-		    label, variant_sql(), used ? types : "0", used, none)
+		table = table sprintf("\t{ .name = \"%s\", .sql =%s,\n\t\t.types = { %s }, .params = %d, .none = %s,\n\t\t.role = \"%s\" },\n",
+		    label, variant_sql(), used ? types : "0", used, none, role)
 		statements++
 	}
 	functions = functions prototype_body(first, used)
@@ -272,6 +275,14 @@ mode == "index" { next }
 }
 /^-- choose:/ { sub(/^-- choose: */, ""); read_choose($0); next }
 /^-- optional:/ { sub(/^-- optional: */, ""); read_optional($0); next }
+/^-- by:/ {
+	sub(/^-- by: */, "")
+	if (name == "")
+		file_role = trim($0)
+	else
+		role = trim($0)
+	next
+}
 /^-- else:/ { sub(/^-- else: */, ""); none = "ERR_" trim($0); next }
 /^--/ {
 	if (name != "")

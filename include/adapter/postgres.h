@@ -17,6 +17,7 @@ struct statement {
 	unsigned types[STATEMENT_PARAMS_MAX]; /* OIDs */
 	int params;
 	enum err none;            /* what no row means */
+	const char *role;         /* who runs it */
 	uint64_t prepared_on;     /* serial of the connection that knows it */
 	struct render_plan *plan; /* of :json statements, once known; for the process's life */
 };

@@ -1,4 +1,5 @@
 -- What was applied to this database.
+-- by: codegram-owner
 
 -- name: migration_list() :many=migration
 select number, sha256 from schema_migrations order by number;

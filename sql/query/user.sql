@@ -75,13 +75,16 @@ select u.id, u.username, u.full_name, u.bio, u.location, u.company, u.website, u
 /*? newest */ order by u.created_at desc, u.id desc;
 
 -- name: user_by_name(username text) :one=user_head
+-- by: codegram-ctl
 select id, username, role, version from users
 where username_key = lower(:username) and deleted_at is null;
 
 -- name: user_create(id uuid, username text, full_name text) :none
+-- by: codegram-ctl
 insert into users (id, username, full_name) values (:id, :username, nullif(:full_name, ''))
 on conflict (username_key) do nothing;
 
 -- name: user_set_role(id uuid, role text) :none
+-- by: codegram-ctl
 -- else: NOT_FOUND
 update users set role = :role where id = :id;

@@ -1,0 +1,135 @@
+/* Every statement is planned under the role that runs it, so that a wrong column or a missing
+ * grant fails here and not at night; and each role is refused what is not its own. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "store/statements.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { NULL };
+
+static const char *
+type_name(unsigned oid)
+{
+	switch (oid) {
+	case 2950: return "uuid";
+	case 25: return "text";
+	case 20: return "bigint";
+	case 16: return "boolean";
+	case 1009: return "text[]";
+	default: return "unknown";
+	}
+}
+
+static void
+add_statement(struct buf *script, const struct statement *st)
+{
+	size_t end = strlen(st->sql);
+
+	buf_format(script, "\\echo -- %s\nset role \"%s\";\nprepare s", st->name, st->role);
+	for (int i = 0; i < st->params; i++)
+		buf_format(script, "%s%s", i ? ", " : "(", type_name(st->types[i]));
+	while (end > 0 && (st->sql[end - 1] == ' ' || st->sql[end - 1] == ';'))
+		end--;
+	buf_puts(script, st->params ? ") as " : " as ");
+	buf_add(script, (struct span){ st->sql, end });
+	buf_puts(script, ";\nexplain (costs off) execute s");
+	for (int i = 0; i < st->params; i++)
+		buf_format(script, "%snull::%s", i ? ", " : "(", type_name(st->types[i]));
+	buf_puts(script, st->params ? ");\n" : ";\n");
+	buf_puts(script, "deallocate all;\nreset role;\n");
+}
+
+/* Runs a script as the superuser; everything it said, its errors too. */
+static char *
+run_script(struct buf *script)
+{
+	static char out[4 * 1024 * 1024];
+	char path[] = "/tmp/codegram-sql-XXXXXX", command[256];
+	const char *argv[] = { "sh", "-c", command, NULL };
+	int fd = mkstemp(path);
+
+	cr_assert(fd >= 0 && buf_ok(script));
+	cr_assert_eq(write(fd, script->ptr, script->len), (ssize_t)script->len);
+	close(fd);
+	snprintf(command, sizeof(command), "tools/stack psql '%s' -Xq 2>&1 < %s", stack_dir(), path);
+	run_command(argv, out, sizeof(out));
+	unlink(path);
+	buf_free(script);
+	return out;
+}
+
+Test(statements, each_is_planned_under_its_role)
+{
+	struct buf script;
+	size_t count = 0;
+	char *out, *line, *next, last[256] = "";
+
+	buf_init(&script, 16 * 1024 * 1024);
+	buf_puts(&script, "set plan_cache_mode = force_generic_plan;\n");
+	for (const struct statement_list *list = statement_lists; list->resource; list++)
+		for (size_t i = 0; i < *list->count; i++, count++)
+			add_statement(&script, &list->statements[i]);
+	cr_assert_gt(count, 300u);
+	out = run_script(&script);
+	for (line = out; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (strncmp(line, "-- ", 3) == 0) {
+			snprintf(last, sizeof(last), "%s", line + 3);
+			count--;
+		}
+		cr_expect_null(strstr(line, "ERROR"), "%s: %s", last, line);
+	}
+	cr_expect_eq(count, 0u, "%zu statements were not reached", count);
+}
+
+Test(statements, roles_are_refused_the_rest)
+{
+	static const struct {
+		const char *role, *sql;
+	} rows[] = {
+		{ "codegram-api", "insert into users (id, username) values (gen_random_uuid(), 'x')" },
+		{ "codegram-api", "update users set role = 'admin'" },
+		{ "codegram-api", "update users set username = 'x'" },
+		{ "codegram-api", "delete from users" },
+		{ "codegram-api", "update tally set count = 0" },
+		{ "codegram-api", "insert into sessions (id) values (gen_random_uuid())" },
+		{ "codegram-api", "create table x (y int)" },
+		{ "codegram-api", "truncate snippets" },
+		{ "codegram-api", "insert into schema_migrations values (9, 'x', 'x')" },
+		{ "codegram-login", "select * from snippets" },
+		{ "codegram-login", "delete from sessions" },
+		{ "codegram-worker", "select * from users" },
+		{ "codegram-scheduler", "select * from users" },
+		{ "codegram-ctl", "drop table users" },
+		{ "codegram-ctl", "update schema_migrations set number = 1" },
+		{ "codegram-owner", "copy users to '/tmp/x'" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct buf script;
+		char *out;
+		buf_init(&script, 4096);
+		buf_format(&script, "set role \"%s\";\n%s;\n", rows[i].role, rows[i].sql);
+		out = run_script(&script);
+		cr_expect(strstr(out, "permission denied") || strstr(out, "must be "),
+		    "%s may %s: %s", rows[i].role, rows[i].sql, out);
+	}
+}
+
+/* The like_part() of filters finds % and _ as themselves. */
+Test(statements, like_is_literal)
+{
+	cr_expect_eq(stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
+	                         "v(t) where lower(t) like like_part('A_B')"), 1);
+	cr_expect_eq(stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
+	                         "v(t) where lower(t) like like_part('%')"), 1);
+	cr_expect_eq(stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
+	                         "v(t) where lower(t) like like_part('\\')"), 1);
+}
