@@ -63,10 +63,6 @@ enum err db_ping(struct db *db);
 /* Any text, several statements, without a deadline; for migrations and seeds alone. */
 enum err db_script(struct db *db, const char *sql);
 
-/* COPY … FROM STDIN: start it by db_script(); rows are COPY text lines. */
-enum err db_copy_line(struct db *db, struct span line);
-enum err db_copy_end(struct db *db);
-
 /* Parameters. */
 struct value {
 	const char *text; /* NULL: SQL NULL */

@@ -11,8 +11,15 @@ enum seed_table { SEED_USERS, SEED_SNIPPETS, SEED_LIKES, SEED_FOLLOWS, SEED_TABL
 /* Cells of a row, in the order of the statements of sql/query/seed.sql. */
 enum { USER_ID, USER_NAME, USER_FULL_NAME, USER_CELLS };
 enum {
-	SNIPPET_ID, SNIPPET_AUTHOR, SNIPPET_TITLE, SNIPPET_DESCRIPTION, SNIPPET_CODE,
-	SNIPPET_LANGUAGE, SNIPPET_FILENAME, SNIPPET_TAGS /* with commas */, SNIPPET_LIKES,
+	SNIPPET_ID,
+	SNIPPET_AUTHOR,
+	SNIPPET_TITLE,
+	SNIPPET_DESCRIPTION,
+	SNIPPET_CODE,
+	SNIPPET_LANGUAGE,
+	SNIPPET_FILENAME,
+	SNIPPET_TAGS /* with commas */,
+	SNIPPET_LIKES,
 	SNIPPET_CELLS
 };
 enum { LIKE_SNIPPET, LIKE_USER, LIKE_MICROS, LIKE_CELLS };
@@ -29,6 +36,7 @@ struct seed {
 	struct ctl *ctl;
 	struct db *db;
 	struct scope scope; /* its arena holds one batch */
+	bool share_names;   /* with people who are there already; else that is an error */
 	struct buf unused;  /* where statements render to; they give only counts */
 	struct seed_rows rows[SEED_TABLES];
 };
@@ -72,7 +80,7 @@ enum seed_skip {
 #define ROW(word, name) SKIP_##word,
 	SEED_SKIPS(ROW)
 #undef ROW
-	SKIP_COUNT,
+	    SKIP_COUNT,
 	SKIP_NOT = SKIP_COUNT
 };
 

@@ -48,7 +48,7 @@ create table users (
 );
 create index users_followers on users (followers_count desc, id desc) where deleted_at is null;
 create index users_newest on users (created_at desc, id desc) where deleted_at is null;
-create index users_username_prefix on users (username_key text_pattern_ops);
+create index users_username_part on users using gin (username_key gin_trgm_ops);
 create index users_words on users using gin (lower(username || ' ' || coalesce(full_name, '')) gin_trgm_ops);
 
 create table sessions (

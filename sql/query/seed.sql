@@ -1,14 +1,18 @@
 -- What `codegramctl seed` adds, a batch of rows at a time: each parameter is a column. Only new
 -- rows come in, and `_total` says how many. A row's time is the one in its UUIDv7, so that the
 -- order of ids is the order of times.
+-- by: codegram-ctl
 
--- name: seed_users(ids text[], usernames text[], full_names text[]) :json
+-- A name that somebody else has is left to them (and snippets by that name are theirs) when
+-- `share`, else an error.
+-- name: seed_users(ids text[], usernames text[], full_names text[], share bool) :json
 with added as (
   insert into users (id, username, full_name, created_at, updated_at)
   select came.id, came.username, nullif(came.full_name, ''), made, made
   from unnest(:ids::uuid[], :usernames, :full_names) as came(id, username, full_name),
     from_micros(('x' || left(replace(came.id::text, '-', ''), 12))::bit(48)::bigint * 1000) made
-  on conflict do nothing
+  where not (:share and exists(select from users u where u.username_key = lower(came.username)))
+  on conflict (id) do nothing
   returning id
 )
 select count(*) as "_total" from added;
@@ -17,7 +21,7 @@ select count(*) as "_total" from added;
 with added as (
   insert into snippets (id, author_id, title, description, code, language, filename, tags,
     likes_count, created_at, updated_at)
-  select came.id, (select u.id from users u where u.username_key = came.author), came.title,
+  select came.id, (select u.id from users u where u.username_key = lower(came.author)), came.title,
     nullif(came.description, ''), came.code, came.language, nullif(came.filename, ''),
     string_to_array(came.tags, ','), came.likes, made, made
   from unnest(:ids::uuid[], :authors, :titles, :descriptions, :codes, :languages, :filenames,

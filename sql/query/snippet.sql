@@ -49,29 +49,46 @@ where id = :id and version = :version;
 -- else: CHANGED
 delete from snippets where id = :id and version = :version;
 
+-- How much tags and author would let through: rows of the tags' kept counts (all together, and
+-- the greatest), and how many authors match (up to 201).
+-- name: snippet_weight(tags text[], author text) :one=snippet_weight
+-- optional: tags, author
+select
+/*? tags */ coalesce((select sum(count) from tally where kind = 'tag' and name = any(:tags)), 0)::bigint as tags,
+/*? tags */ coalesce((select max(n) from (select sum(count) as n from tally where kind = 'tag' and name = any(:tags) group by name) each), 0)::bigint as greatest,
+/*? author */ (select count(*) from (select from users where username_key ~~ like_part(:author) limit 201) few) as authors,
+  0 as nothing;
+
+-- Plans are generic (adapter/postgres.c), so the planner does not know :limit; the constant
+-- limit around it says that a page is small.
 -- Page by page (count, offset) or as a stream (after_…). The kept counts answer for the usual
--- filters; the others are counted up to 10,000 and then said to be more.
--- name: snippet_page(viewer uuid, language text, tags text[], author text, sort, after_key text, after_id uuid, count bool, limit int, offset int) :json_list
+-- filters (:known, unless it is -1); the others are counted up to 10,000 and then said to be
+-- more. `common`: tags and author let so much through that walking the order's own index finds a
+-- page soonest, so they must not be looked up in theirs ("is true" does that).
+-- name: snippet_page(viewer uuid, language text, tags text[], author text, sort, after_key text, after_id uuid, common bool, count bool, known int, limit int, offset int) :json_list
 -- choose: sort(newest, oldest, most_liked, most_commented, trending)
--- optional: viewer, language, tags, author, after_id, count
+-- optional: viewer, language, tags, author, after_id, common, count
 with
 /*? author */ authors as materialized (select array(select id from users u where u.username_key ~~ like_part(:author)) as ids),
 /*? count */ total as (select
 /*? count !language !tags !author */ coalesce(sum(count), 0) as n from tally where kind = 'snippet'
 /*? count language !tags !author */ coalesce(sum(count), 0) as n from tally where kind = 'language' and name = :language
-/*? count tags|author */ case when count(*) > 10000 then -10000 else count(*) end as n from (
+/*? count tags|author */ case when :known <> -1 then :known else (
+/*? count tags|author */   select case when count(*) > 10000 then -10000 else count(*) end from (
 /*? count tags|author */   select from snippets s
 /*? count tags|author */   where s.is_public
 /*? count tags|author language */ and s.language = :language
 /*? count tags */ and s.tags && :tags
 /*? count author */ and s.author_id = any((select ids from authors)::uuid[])
-/*? count tags|author */   limit 10001) counted
+/*? count tags|author */   limit 10001) counted) end as n
 /*? count */ ),
-page as (
+page as (select * from (
   select s.* from snippets s where s.is_public
 /*? language */ and s.language = :language
-/*? tags */ and s.tags && :tags
-/*? author */ and s.author_id = any((select ids from authors)::uuid[])
+/*? tags !common */ and s.tags && :tags
+/*? tags common */ and (s.tags && :tags) is true
+/*? author !common */ and s.author_id = any((select ids from authors)::uuid[])
+/*? author common */ and (s.author_id = any((select ids from authors)::uuid[])) is true
 /*? after_id newest */ and (s.created_at, s.id) < (from_micros(:after_key::bigint), :after_id)
 /*? after_id oldest */ and (s.created_at, s.id) > (from_micros(:after_key::bigint), :after_id)
 /*? after_id most_liked */ and (s.likes_count, s.id) < (:after_key::bigint, :after_id)
@@ -83,7 +100,7 @@ page as (
 /*? most_commented */ order by s.comments_count desc, s.id desc
 /*? trending */ order by s.heat desc, s.id desc
   limit :limit + 1 offset :offset
-)
+) bounded limit 101)
 select s.id, s.title, s.description, s.code_head as code, octet_length(s.code_head) < s.code_size as code_is_cut,
   s.code_size, s.language, s.filename, s.tags, s.is_public, s.forked_from, s.version,
   s.likes_count, s.comments_count, s.views_count, s.forks_count, s.created_at, s.updated_at,
@@ -111,7 +128,7 @@ select s.id, s.title, s.description, s.code_head as code, octet_length(s.code_he
 -- optional: viewer, after_id, count
 with author as (
   select * from users where username_key = lower(:username) and deleted_at is null
-), page as (
+), page as (select * from (
   select s.* from snippets s, author
   where s.author_id = author.id
 /*? !viewer */ and s.is_public
@@ -119,7 +136,7 @@ with author as (
 /*? after_id */ and (s.created_at, s.id) < (from_micros(:after_key), :after_id)
   order by s.created_at desc, s.id desc
   limit :limit + 1 offset :offset
-)
+) bounded limit 101)
 select s.id, s.title, s.description, s.code_head as code, octet_length(s.code_head) < s.code_size as code_is_cut,
   s.code_size, s.language, s.filename, s.tags, s.is_public, s.forked_from, s.version,
   s.likes_count, s.comments_count, s.views_count, s.forks_count, s.created_at, s.updated_at,

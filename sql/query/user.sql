@@ -49,7 +49,7 @@ with
 /*? count q */   and (starts_with(u.username_key, lower(:q)) or lower(coalesce(u.full_name, '')) ~~ like_part(:q))
 /*? count q */   limit 10001) counted
 /*? count */ ),
-page as (
+page as (select * from (
   select u.* from users u where u.deleted_at is null
 /*? q */ and lower(u.username || ' ' || coalesce(u.full_name, '')) ~~ like_part(:q)
 /*? q */ and (starts_with(u.username_key, lower(:q)) or lower(coalesce(u.full_name, '')) ~~ like_part(:q))
@@ -58,7 +58,7 @@ page as (
 /*? followers */ order by u.followers_count desc, u.id desc
 /*? newest */ order by u.created_at desc, u.id desc
   limit :limit + 1 offset :offset
-)
+) bounded limit 101)
 select u.id, u.username, u.full_name, u.bio, u.location, u.company, u.website, u.avatar_url,
   u.github_username, u.github_followers, u.github_following, u.github_public_repos,
   u.followers_count, u.following_count, u.snippets_count, u.docs_count, u.created_at,

@@ -16,7 +16,7 @@ enum { CONNECT_MS = 800, GRACE_MS = 300, AWAY_MS = 1000 };
 
 struct db {
 	struct db_options options;
-	char session[160]; /* settings of the session */
+	char session[256]; /* settings of the session */
 	bool has_user;     /* the url names one */
 	PGconn *conn;
 	uint64_t serial;    /* of the connection; prepared statements belong to one */
@@ -47,6 +47,7 @@ db_make(const struct db_options *options)
 	if (options->timeout_ms > 0)
 		snprintf(db->session, sizeof(db->session),
 		    "-c statement_timeout=%d -c lock_timeout=%d -c TimeZone=UTC -c jit=off "
+		    "-c plan_cache_mode=force_generic_plan "
 		    "-c idle_in_transaction_session_timeout=20000",
 		    options->timeout_ms, options->timeout_ms / 2);
 	else
@@ -451,38 +452,8 @@ db_script(struct db *db, const char *sql)
 		if (status == PGRES_FATAL_ERROR && word == OK)
 			word = word_of(db, "script", r);
 		PQclear(r);
-		if (status == PGRES_COPY_IN || PQstatus(db->conn) == CONNECTION_BAD)
+		if (PQstatus(db->conn) == CONNECTION_BAD)
 			break;
-	}
-	return word;
-}
-
-enum err
-db_copy_line(struct db *db, struct span line)
-{
-	int sent;
-
-	while ((sent = PQputCopyData(db->conn, line.ptr, (int)line.len)) == 0)
-		if (!wait_for(db->conn, POLLOUT, 0))
-			return away(db, "copy");
-	return sent == 1 ? OK : away(db, "copy");
-}
-
-enum err
-db_copy_end(struct db *db)
-{
-	enum err word = OK;
-	PGresult *r = NULL;
-
-	while (PQputCopyEnd(db->conn, NULL) == 0)
-		if (!wait_for(db->conn, POLLOUT, 0))
-			return away(db, "copy");
-	if (!flushed(db, 0))
-		return away(db, "copy");
-	while (next_result(db, 0, &r) && r != NULL) {
-		if (PQresultStatus(r) == PGRES_FATAL_ERROR && word == OK)
-			word = word_of(db, "copy", r);
-		PQclear(r);
 	}
 	return word;
 }

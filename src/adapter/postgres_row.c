@@ -76,7 +76,7 @@ db_exec(struct db *db, struct statement *st, const struct value *v)
 	enum err word;
 
 	TRY(db_run(db, st, v, &r));
-	word = st->none != OK && atoll(PQcmdTuples(r)) == 0 ? st->none : OK;
+	word = st->none != OK && strcmp(PQcmdTuples(r), "0") == 0 ? st->none : OK;
 	PQclear(r);
 	return word;
 }

@@ -18,6 +18,32 @@ card(struct request *r, struct uuid id, struct rows *out)
 	return q_snippet_card(r->db, id, viewer_id(r), out);
 }
 
+/* When tags or authors are asked for: whether they let much through, and the total where the
+ * kept counts tell it (-1: they don't). */
+enum { COMMON_ROWS = 1000, COMMON_AUTHORS = 200, COUNTED_MAX = 10000 };
+
+static enum err
+weigh(struct request *r, const struct snippet_list *in, bool *common, int64_t *known)
+{
+	bool tags = in->tags.count > 0, author = in->author != NULL;
+	struct snippet_weight weight;
+
+	*common = false;
+	*known = -1;
+	if (!tags && !author)
+		return OK;
+	TRY(q_snippet_weight(r->db, &in->tags, in->author, &weight));
+	*common = (!tags || weight.tags > COMMON_ROWS) &&
+	          (!author || weight.authors > COMMON_AUTHORS);
+	if (author || in->language != NULL)
+		return OK;
+	if (in->tags.count == 1)
+		*known = weight.tags;
+	else if (weight.greatest > COUNTED_MAX)
+		*known = -COUNTED_MAX;
+	return OK;
+}
+
 /* GET /snippets: public snippets, filtered and sorted. */
 enum err
 snippet_list(struct request *r)
@@ -27,14 +53,18 @@ snippet_list(struct request *r)
 	const char *language = in->language;
 	struct rows rows = reply_rows(r);
 	struct page page;
+	bool common;
+	int64_t known;
 
 	TRY(page_open(r, in->page, in->limit, in->cursor, order, &page));
+	TRY(weigh(r, in, &common, &known));
 	/* An alias finds its language; an unknown word finds nothing. */
 	if (language != NULL && language_name(span_of(language)) != NULL)
 		language = language_name(span_of(language));
 	rows.limit = page.limit;
 	TRY(q_snippet_page(r->db, viewer_id(r), language, &in->tags, in->author, in->sort,
-	    page.after_key, page.after_id, !page.stream, page.limit, page.offset, &rows));
+	    page.after_key, page.after_id, common, !page.stream, known, page.limit, page.offset,
+	    &rows));
 	return reply_page(r, &page, order, &rows);
 }
 

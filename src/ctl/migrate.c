@@ -61,9 +61,10 @@ apply(struct run *run, const char *name)
 	const char *path = arena_format(
 	               ctl->scope.arena, "%s/migrate/%s", ctl->settings->SQL_DIR, name),
 	           *hash;
-	int64_t number = atoi(name);
+	int64_t number = 0;
 	struct span text;
 
+	span_int((struct span){ name, 4 }, &number);
 	TRY(read_text(ctl, path, &text));
 	if ((hash = hash_text(ctl, text)) == NULL)
 		return ERR_NO_MEMORY;
@@ -85,13 +86,40 @@ apply(struct run *run, const char *name)
 	return OK;
 }
 
-static int
-is_migration(const struct dirent *entry)
+static bool
+is_migration(const char *name)
 {
-	size_t len = strlen(entry->d_name);
+	size_t len = strlen(name);
 
-	return len > 9 && strspn(entry->d_name, "0123456789") == 4 &&
-	       strcmp(entry->d_name + len - 4, ".sql") == 0;
+	return len > 9 && strspn(name, "0123456789") == 4 &&
+	       strcmp(name + len - 4, ".sql") == 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names of the migrations in order; at most FILES_MAX. */
+static enum err
+list_files(struct ctl *ctl, const char *dir, const char **names, size_t *count)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	*count = 0;
+	while (d != NULL && *count < FILES_MAX && (entry = readdir(d)) != NULL)
+		if (is_migration(entry->d_name))
+			names[(*count)++] =
+			    arena_text(ctl->scope.arena, span_of(entry->d_name));
+	if (d != NULL)
+		closedir(d);
+	if (*count == 0)
+		return fault(
+		    &ctl->scope.fault, ERR_NOT_FOUND, "no migrations in %s (SQL_DIR)", dir);
+	qsort(names, *count, sizeof(*names), by_name);
+	return OK;
 }
 
 static enum err
@@ -99,20 +127,13 @@ apply_all(struct run *run)
 {
 	const char *dir =
 	    arena_format(run->ctl->scope.arena, "%s/migrate", run->ctl->settings->SQL_DIR);
-	struct dirent **list;
-	int n = scandir(dir, &list, is_migration, alphasort);
-	enum err e = OK;
+	static const char *names[FILES_MAX];
+	size_t count;
 
-	if (n <= 0)
-		return fault(&run->ctl->scope.fault, ERR_NOT_FOUND,
-		    "no migrations in %s (SQL_DIR)", dir);
-	for (int i = 0; i < n; i++) {
-		if (e == OK)
-			e = apply(run, list[i]->d_name);
-		free(list[i]);
-	}
-	free(list);
-	return e;
+	TRY(list_files(run->ctl, dir, names, &count));
+	for (size_t i = 0; i < count; i++)
+		TRY(apply(run, names[i]));
+	return OK;
 }
 
 static enum err

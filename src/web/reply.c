@@ -232,11 +232,12 @@ reason(int status)
 	} reasons[] = { { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
 		{ 204, "No Content" }, { 304, "Not Modified" }, { 400, "Bad Request" },
 		{ 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 409, "Conflict" }, { 412, "Precondition Failed" },
-		{ 413, "Content Too Large" }, { 415, "Unsupported Media Type" },
-		{ 422, "Unprocessable Content" }, { 429, "Too Many Requests" },
-		{ 500, "Internal Server Error" }, { 502, "Bad Gateway" },
-		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" } };
+		{ 405, "Method Not Allowed" }, { 409, "Conflict" },
+		{ 412, "Precondition Failed" }, { 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" }, { 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" }, { 500, "Internal Server Error" },
+		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" } };
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
 		if (reasons[i].status == status)
@@ -254,8 +255,8 @@ send_parts(struct request *r, struct span before, struct span data, struct span 
 	if (reply->status != 204 && reply->status != 304)
 		buf_format(&reply->headers, "Content-Type: %s\r\nContent-Length: %zu\r\n",
 		    reply->content_type, len);
-	buf_format(&reply->headers, "Status: %d %s\r\n\r\n", reply->status,
-	    reason(reply->status));
+	buf_format(
+	    &reply->headers, "Status: %d %s\r\n\r\n", reply->status, reason(reply->status));
 	fastcgi_write(out, buf_span(&reply->headers));
 	if (r->head || reply->status == 304 || reply->status == 204)
 		return;
@@ -316,7 +317,7 @@ reply_send(struct request *r, enum err e)
 			r->reply.status = 304;
 	}
 	reply_header(r, "Cache-Control",
-	    public_answer                                         ? "public, max-age=1, stale-while-revalidate=1"
+	    public_answer ? "public, max-age=1, stale-while-revalidate=1"
 	    : r->route == NULL || r->route->budget == BUDGET_NONE ? "no-store"
 	                                                          : "private, no-cache");
 	send_data(r);
