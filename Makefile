@@ -11,7 +11,8 @@ VERSION	:= 0.1.0
 CC	?= gcc
 
 WARN	:= -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes -Wformat=2 -Werror
-HARDEN	:= -fstack-protector-strong -fPIE -ftrivial-auto-var-init=zero
+HARDEN	:= -fstack-protector-strong -fPIE \
+	$(if $(findstring clang,$(CC)),,-ftrivial-auto-var-init=zero)
 comma	:= ,
 OPT	:= $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all,-O2 -g -D_FORTIFY_SOURCE=3)
@@ -28,12 +29,15 @@ GEN_C	:= $(QUERIES:%=$(GEN)/src/store/%.c) $(GEN)/src/store/statements.c
 GEN_H	:= $(QUERIES:%=$(GEN)/include/store/%.h)
 OBJECTS	:= $(SOURCES:src/%.c=$(B)/obj/%.o) $(GEN_C:$(GEN)/src/%.c=$(B)/obj/gen/%.o)
 LIBRARY	:= $(B)/libcodegram.a
-TEST_C	:= $(sort $(wildcard tests/unit/*/test_*.c tests/sql/test_*.c tests/http/test_*.c))
+TEST_C	:= $(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))
 TESTS	:= $(TEST_C:tests/%.c=$(B)/tests/%)
-SUPPORT	:= $(patsubst tests/%.c,$(B)/obj/tests/%.o,$(wildcard tests/support/*.c))
+CANARIES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/canary/*.c))
+ENDED	:= $(B)/obj/tests/support/ended.o
+SUPPORT	:= $(filter-out $(ENDED),$(patsubst tests/%.c,$(B)/obj/tests/%.o,$(wildcard tests/support/*.c)))
 
 all: $(PROGRAMS:%=$(B)/bin/%)
-tests: all $(TESTS)
+tests: all $(TESTS) $(CANARIES)
+generated: $(GEN_C) $(GEN_H)
 
 # Nothing here is a chain of temporary files: keep every product.
 .SECONDARY:
@@ -66,7 +70,13 @@ $(B)/bin/%: $(B)/obj/main/%.o $(LIBRARY)
 $(B)/bin/codegram-api: $(B)/obj/main/codegram_api.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT) $(LIBRARY)
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(ENDED) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+$(B)/tests/canary/%: $(B)/obj/tests/canary/%.o $(ENDED)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcriterion
+$(B)/tests/%: $(B)/obj/tests/%.o $(ENDED) $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lcurl
 
@@ -74,10 +84,13 @@ lint:
 	tools/lint
 check:
 	tools/test
+# For tools/lint, which compiles each file once more, with clang.
+flags:
+	$(info $(ALL_CFLAGS))@:
 install: all
 	tools/install "$(DESTDIR)" "$(PREFIX)" "$(B)"
 clean:
 	rm -rf build
 
-.PHONY: all tests lint check install clean
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(PROGRAMS:%=$(B)/obj/main/%.d)
+.PHONY: all tests generated lint check flags install clean
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(ENDED:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(PROGRAMS:%=$(B)/obj/main/%.d)

@@ -22,8 +22,10 @@ select s.code, s.version, s.is_public from snippets s where s.id = :id
 /*? viewer */ and (s.is_public or s.author_id = :viewer);
 /*? !viewer */ and s.is_public;
 
--- name: snippet_head(id uuid, viewer uuid) :one=snippet_head
+-- name: snippet_head(id uuid, viewer uuid, with_code bool) :one=snippet_head
+-- optional: with_code
 select s.id, s.author_id, s.version, s.is_public, s.filename
+/*? with_code */ , left(s.code, 4096) as code
 from active_user(:viewer) viewer, snippets s
 where s.id = :id and (s.is_public or s.author_id = viewer);
 

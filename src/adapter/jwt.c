@@ -25,7 +25,7 @@ jwt_ring_fill(struct jwt_ring *ring, const char *issuer, const char *audience,
 	const char *secrets[JWT_KEYS] = { current, next, previous };
 
 	*ring = (struct jwt_ring){ .issuer = issuer, .audience = audience };
-	if (current == NULL)
+	if (current == NULL || *current == '\0')
 		return ERR_INVALID;
 	for (int i = 0; i < JWT_KEYS; i++) {
 		struct jwt_key *key = &ring->key[ring->count];
@@ -197,7 +197,8 @@ jwt_check(const struct jwt_ring *ring, struct span token, int64_t now, struct jw
 	const struct jwt_key *key;
 	const char *text;
 
-	if (token.len > JWT_MAX || memchr(token.ptr, '\0', token.len) || !split(token, part))
+	if (token.len == 0 || token.len > JWT_MAX || memchr(token.ptr, '\0', token.len) ||
+	    !split(token, part))
 		return ERR_BAD_TOKEN;
 	TRY(read_part(part[0], &header, scope));
 	TRY(read_part(part[1], &claims, scope));

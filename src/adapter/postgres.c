@@ -78,17 +78,30 @@ db_free(struct db *db)
 	free(db);
 }
 
-/* Without the trailing newline, and without anything but the first line. */
+/* The connection is of no use any more. */
 static enum err
-away(struct db *db, const char *doing)
+lost(struct db *db, const char *doing)
 {
 	const char *why = db->conn ? PQerrorMessage(db->conn) : "no connection";
 
 	fault(&db->scope->fault, ERR_AWAY, "PostgreSQL: %s: %.*s", doing,
 	    (int)strcspn(why, "\n"), why);
 	disconnect(db);
-	db->away_until = clock_mono() + AWAY_MS * 1000;
 	return ERR_AWAY;
+}
+
+/* The server does not answer: nor will it to whoever asks within the next second. */
+static enum err
+away(struct db *db, const char *doing)
+{
+	db->away_until = clock_mono() + AWAY_MS * 1000;
+	return lost(db, doing);
+}
+
+static enum err
+lost_or_late(struct db *db, const char *doing, int64_t deadline)
+{
+	return deadline && clock_mono() >= deadline ? away(db, doing) : lost(db, doing);
 }
 
 /* False when the deadline (0: none) passed or the socket failed. */
@@ -257,12 +270,12 @@ answers(struct db *db, const char *name, int commands, int64_t deadline, PGresul
 		PGresult *r;
 		ExecStatusType status;
 		if (!next_result(db, deadline, &r)) {
-			word = away(db, name);
+			word = lost_or_late(db, name, deadline);
 			break;
 		}
 		if (r == NULL) {
 			if (PQstatus(db->conn) == CONNECTION_BAD) {
-				word = word ? word : away(db, name);
+				word = word ? word : lost(db, name);
 				break;
 			}
 			i++;
@@ -326,7 +339,7 @@ round_trip(struct db *db, struct statement *st, const struct value *v, PGresult 
 	sent = sent && PQsendQueryPrepared(db->conn, key, st->params, texts, NULL, NULL, 0) &&
 	       PQpipelineSync(db->conn) && flushed(db, deadline);
 	if (!sent)
-		return away(db, st->name);
+		return lost_or_late(db, st->name, deadline);
 	db->begun = db->begun || begins;
 	word = answers(db, st->name, commands, deadline, out);
 	if (word == OK)
@@ -348,7 +361,8 @@ log_time(const struct db *db, const struct statement *st, int64_t began)
 }
 
 /* A dead connection shows only when it is used: then once more on a new one, as long as
- * nothing was done that could be done twice. */
+ * nothing was done that could be done twice. A transaction never goes on on another
+ * connection than its own: ERR_RETRY has the whole of it run again. */
 enum err
 db_run(struct db *db, struct statement *st, const struct value *v, PGresult **out)
 {
@@ -359,17 +373,23 @@ db_run(struct db *db, struct statement *st, const struct value *v, PGresult **ou
 		bool was_connected = db->conn != NULL && PQstatus(db->conn) == CONNECTION_OK;
 		bool repeatable = was_connected && (db->transaction ? db->run == 0 : true);
 		*out = NULL;
+		if (db->transaction && db->run > 0 && !(db->begun && was_connected))
+			return fault(&db->scope->fault, ERR_RETRY,
+			    "PostgreSQL: lost in mid-transaction");
 		TRY(connected(db, true));
 		word = round_trip(db, st, v, out);
 		if (db->failed) {
 			disconnect(db);
 			db->failed = false;
 		}
-		if ((word != ERR_AWAY && word != ERR_RETRY) || db->conn != NULL || !repeatable)
+		if ((word != ERR_AWAY && word != ERR_RETRY) || db->conn != NULL)
 			break;
-		if (clock_mono() - began > GRACE_MS * 1000)
-			break; /* frozen, not restarted */
-		db->away_until = 0;
+		if (clock_mono() < db->away_until)
+			break;
+		if (!repeatable) {
+			word = db->transaction ? ERR_RETRY : word;
+			break;
+		}
 		fault_reset(&db->scope->fault);
 	}
 	db->run++;
@@ -397,7 +417,7 @@ end_transaction(struct db *db, const char *how)
 	db->begun = false;
 	if (!PQsendQueryParams(db->conn, how, 0, NULL, NULL, NULL, NULL, 0) ||
 	    !PQpipelineSync(db->conn) || !flushed(db, deadline))
-		return away(db, how);
+		return lost_or_late(db, how, deadline);
 	word = answers(db, how, 1, deadline, &r);
 	PQclear(r);
 	return word;
@@ -408,10 +428,11 @@ db_commit(struct db *db)
 {
 	enum err word;
 
+	if (db->transaction && db->run > 0 && !db->begun)
+		return fault(
+		    &db->scope->fault, ERR_RETRY, "PostgreSQL: lost before the commit");
 	if (!db->begun)
 		return OK;
-	if (db->conn == NULL)
-		return ERR_AWAY;
 	word = end_transaction(db, "commit");
 	if (word == ERR_AWAY) {
 		disconnect(db);
@@ -446,7 +467,7 @@ db_script(struct db *db, const char *sql)
 
 	TRY(connected(db, false));
 	if (!PQsendQuery(db->conn, sql) || !flushed(db, 0))
-		return away(db, "script");
+		return lost(db, "script");
 	while (next_result(db, 0, &r) && r != NULL) {
 		ExecStatusType status = PQresultStatus(r);
 		if (status == PGRES_FATAL_ERROR && word == OK)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum column_kind { PLAIN, BOOLEAN, TIME, TEXTS, ESCAPED };
+enum column_kind { PLAIN, FLOAT, BOOLEAN, TIME, TEXTS, ESCAPED };
 enum hidden { VISIBLE, HIDDEN_TOTAL, HIDDEN_VERSION, HIDDEN_PUBLIC, HIDDEN_KEY, HIDDEN_ID };
 
 struct column {
@@ -29,10 +29,10 @@ kind_of(Oid type)
 	case 20:
 	case 21:
 	case 23:
-	case 700:
-	case 701:
 	case 114:
 	case 3802: return PLAIN;
+	case 700:
+	case 701: return FLOAT;
 	case 1184: return TIME;
 	case 1009: return TEXTS;
 	default: return ESCAPED;
@@ -134,7 +134,34 @@ render_time(struct buf *out, struct span text)
 	buf_add(out, (struct span){ to, sizeof(to) });
 }
 
-/* An array literal of one dimension: {plain,"quoted \" text",NULL}. */
+/* One item of an array literal: plain, "quoted \" text", NULL. Returns what is behind it. */
+static const char *
+render_item(struct buf *out, const char *at, const char *end)
+{
+	const char *run = at;
+
+	if (*at != '"') {
+		at = memchr(at, ',', (size_t)(end - at));
+		at = at ? at : end;
+		if (at - run == 4 && memcmp(run, "NULL", 4) == 0)
+			buf_puts(out, "null");
+		else
+			buf_json_string(out, (struct span){ run, (size_t)(at - run) });
+		return at;
+	}
+	buf_char(out, '"');
+	for (run = ++at; at < end && *at != '"'; at++) {
+		if (*at != '\\')
+			continue;
+		buf_json(out, (struct span){ run, (size_t)(at - run) });
+		run = ++at; /* the escaped character begins the next run */
+	}
+	buf_json(out, (struct span){ run, (size_t)(at - run) });
+	buf_char(out, '"');
+	return at + 1;
+}
+
+/* An array literal of one dimension. */
 static void
 render_texts(struct buf *out, struct span text)
 {
@@ -142,24 +169,22 @@ render_texts(struct buf *out, struct span text)
 
 	buf_char(out, '[');
 	while (at < end) {
-		bool quoted = *at == '"';
-		if (at > text.ptr + 1)
+		at = render_item(out, at, end);
+		if (at < end) {
 			buf_char(out, ',');
-		buf_char(out, '"');
-		for (at += quoted; at < end && *at != (quoted ? '"' : ','); at++) {
-			const char *run;
-			if (*at == '\\')
-				at++;
-			for (run = at++; at < end && *at != '\\' && *at != '"' && *at != ',';)
-				at++;
-			buf_json(out, (struct span){ run, (size_t)(at-- - run) });
+			at++;
 		}
-		buf_char(out, '"');
-		at += quoted;
-		if (at < end)
-			at++; /* the comma */
 	}
 	buf_char(out, ']');
+}
+
+/* NaN and the infinities are no JSON. */
+static void
+render_float(struct buf *out, struct span text)
+{
+	bool number = strspn(text.ptr, "-0123456789.e+") == text.len;
+
+	buf_add(out, number ? text : SPAN("null"));
 }
 
 static void
@@ -167,6 +192,7 @@ render_value(struct buf *out, enum column_kind kind, struct span text)
 {
 	switch (kind) {
 	case PLAIN: buf_add(out, text); break;
+	case FLOAT: render_float(out, text); break;
 	case BOOLEAN: buf_puts(out, *text.ptr == 't' ? "true" : "false"); break;
 	case TIME: render_time(out, text); break;
 	case TEXTS: render_texts(out, text); break;

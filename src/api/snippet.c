@@ -104,10 +104,10 @@ new_language(const struct snippet_edit *in, const struct snippet_head *s)
 {
 	if (!form_has(in, snippet_edit, language))
 		return NULL;
-	if (in->language != NULL && *in->language)
+	if (in->language && *in->language)
 		return language_name(span_of(in->language));
 	return language_guess(form_has(in, snippet_edit, filename) ? in->filename : s->filename,
-	    span_of(in->code));
+	    span_of(in->code ? in->code : s->code));
 }
 
 /* PATCH /snippets/:id: its author changes what the body names. */
@@ -116,12 +116,13 @@ snippet_update(struct request *r)
 {
 	const struct snippet_edit *in = r->form;
 	const struct texts *given = given_fields(r);
+	bool guesses = form_has(in, snippet_edit, language) && !(in->language && *in->language);
 	struct snippet_head s;
 	struct rows rows;
 	struct uuid id;
 
 	TRY(param_uuid(r, "id", &id));
-	TRY(q_snippet_head(r->db, id, r->viewer.id, &s));
+	TRY(q_snippet_head(r->db, id, r->viewer.id, guesses, &s));
 	TRY(may_edit(r, &s));
 	TRY(if_match(r, s.version));
 	TRY(q_snippet_edit(r->db, id, s.version, given, in->title, in->description, in->code,
@@ -138,7 +139,7 @@ snippet_remove(struct request *r)
 	struct uuid id;
 
 	TRY(param_uuid(r, "id", &id));
-	TRY(q_snippet_head(r->db, id, r->viewer.id, &s));
+	TRY(q_snippet_head(r->db, id, r->viewer.id, false, &s));
 	TRY(may_edit(r, &s));
 	TRY(if_match(r, s.version));
 	TRY(q_snippet_delete(r->db, id, s.version));

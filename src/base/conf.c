@@ -60,9 +60,12 @@ static enum err
 load_lines(struct conf *c, const char *path, struct span text, struct scope *scope)
 {
 	for (int number = 1; text.ptr != NULL; number++) {
-		struct span value = span_trim(span_cut(&text, '\n'));
+		struct span value = span_cut(&text, '\n');
 		struct span name;
 		int i;
+		if (value.len > 0 && value.ptr[value.len - 1] == '\r')
+			value.len--;
+		value = span_trim(value);
 		if (value.len == 0 || value.ptr[0] == '#')
 			continue;
 		if (memchr(value.ptr, '=', value.len) == NULL)
@@ -88,13 +91,15 @@ load_credential(struct conf *c, size_t i, struct scope *scope)
 	const char *name = arena_format(scope->arena, "%s_FILE", key);
 	const char *path = name ? getenv(name) : NULL;
 	struct span text = { NULL, 0 };
-	bool found = false;
+	bool found = false, named = path != NULL;
 
 	if (path == NULL && dir != NULL)
 		path = arena_format(scope->arena, "%s/%s", dir, key);
 	if (path == NULL)
 		return OK;
 	TRY(read_file(path, SECRET_MAX, &text, &found, scope));
+	if (!found && named)
+		return fault(&scope->fault, ERR_INVALID, "%s: %s: no such file", name, path);
 	if (!found)
 		return OK;
 	while (text.len > 0 && text.ptr[text.len - 1] == '\n')

@@ -168,10 +168,22 @@ histogram_add(struct histogram *h, int64_t micros)
 	counter_add(h->sum, (uint64_t)(micros > 0 ? micros : 0));
 }
 
+/* Where the label le begins, or NULL. */
+static const char *
+le_of(const char *labels)
+{
+	const char *behind = strstr(labels, ",le=\"");
+
+	if (strncmp(labels, "le=\"", 4) == 0)
+		return labels;
+	return behind ? behind + 1 : NULL;
+}
+
 static void
 print_series(const struct series *s, struct buf *out)
 {
-	bool bucket = strstr(s->labels, "le=\"") != NULL;
+	const char *le = le_of(s->labels);
+	bool bucket = s->type == HISTOGRAM && le != NULL;
 	bool sum = s->type == HISTOGRAM && !bucket;
 
 	buf_format(out, "%.*s%s%s%.*s%s ", FAMILY_MAX, s->family,
@@ -184,8 +196,8 @@ print_series(const struct series *s, struct buf *out)
 	else
 		buf_format(out, "%llu\n", (unsigned long long)s->value);
 	/* The last bucket holds every observation: it is the count, too. */
-	if (bucket && strstr(s->labels, "le=\"+Inf\"") != NULL) {
-		size_t keep = (size_t)(strstr(s->labels, "le=\"") - s->labels);
+	if (bucket && strcmp(le, "le=\"+Inf\"") == 0) {
+		size_t keep = (size_t)(le - s->labels);
 		if (keep > 0)
 			keep--;
 		buf_format(out, "%s_count%s%.*s%s %llu\n", s->family, keep ? "{" : "",

@@ -95,6 +95,7 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 	out->items = arena_alloc(scope->arena, (commas + 1) * sizeof(*out->items));
 	if (out->items == NULL)
 		return ERR_NO_MEMORY;
+	out->count = 0;
 	while (rest.ptr != NULL) {
 		struct span item = span_trim(span_cut(&rest, ','));
 		if (item.len == 0)

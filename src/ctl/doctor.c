@@ -1,6 +1,7 @@
 /* doctor: looks at each part as the programs see it, and says how to mend what is wrong. */
 #include "ctl/command.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -96,7 +97,7 @@ check_folder(struct doctor *d)
 {
 	const char *run = d->ctl->settings->RUN_DIR;
 
-	if (access(run, R_OK | X_OK) != 0)
+	if (faccessat(AT_FDCWD, run, R_OK | X_OK, AT_EACCESS) != 0)
 		say(d, ERROR, "run", "RUN_DIR can't be entered",
 		    "systemd-tmpfiles --create makes /run/codegram");
 	else

@@ -26,8 +26,8 @@ find_command(const char *name)
 	for (const struct command *c = commands; c->name != NULL; c++)
 		if (strcmp(c->name, name) == 0)
 			return c;
-	fprintf(stderr, "codegramctl: no command %s.\n", name);
-	program_usage("");
+	fprintf(stderr, "codegramctl: no command %s\n", name);
+	program_word('?', "");
 }
 
 /* --json and --help may stand behind the command, too. */

@@ -63,11 +63,13 @@ of_first_line(struct span code)
 	if (!span_starts(line, SPAN("#!")))
 		return NULL;
 	line = span_trim((struct span){ line.ptr + 2, line.len - 2 });
+	while (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
 	path = span_cut(&line, ' ');
 	slash = path.len ? memrchr(path.ptr, '/', path.len) : NULL;
 	word = slash ? (struct span){ slash + 1, (size_t)(path.ptr + path.len - slash - 1) }
 	             : path;
-	while (span_is(word, "env") || span_starts(word, SPAN("-"))) {
+	while (word.len == 0 || span_is(word, "env") || span_starts(word, SPAN("-"))) {
 		if (line.ptr == NULL)
 			return NULL;
 		word = span_cut(&line, ' ');
@@ -134,6 +136,8 @@ language_guess(const char *filename, struct span code)
 {
 	const char *name = filename ? language_of_file(filename) : NULL;
 
+	if (code.len == 0)
+		return name ? name : "plaintext";
 	if (name == NULL)
 		name = of_first_line(code);
 	if (name != NULL)

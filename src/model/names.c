@@ -32,13 +32,15 @@ group_set(struct span list)
 
 	while (list.ptr != NULL) {
 		struct span word = span_trim(span_cut(&list, ','));
-		unsigned before = set;
-		if (span_is(word, "all"))
+		bool known = span_is(word, "all");
+		if (known)
 			set |= ((1u << GROUP_COUNT) - 1) & ~(1u << GROUP_login);
 		for (unsigned g = 0; g < GROUP_COUNT; g++)
-			if (span_is(word, groups[g]))
+			if (span_is(word, groups[g])) {
 				set |= 1u << g;
-		if (set == before)
+				known = true;
+			}
+		if (!known)
 			return 0;
 	}
 	return set;

@@ -43,7 +43,8 @@ tag_ok(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
-		if (!(alphanumeric(c) && !(c >= 'A' && c <= 'Z')) && strchr("+#.-", c) == NULL)
+		bool small = alphanumeric(c) && !(c >= 'A' && c <= 'Z');
+		if (!small && (c == '\0' || strchr("+#.-", c) == NULL))
 			return false;
 	}
 	return true;

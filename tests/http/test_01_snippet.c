@@ -10,7 +10,7 @@
 const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", NULL };
 
 #define HELLO                                                                                  \
-	"{\"title\":\"Hello\",\"code\":\"#!/usr/bin/env python3\\nprint('hi')\\n\","             \
+	"{\"title\":\"Hello\",\"code\":\"#!/usr/bin/env python3\\nprint('hi')\\n\","           \
 	"\"tags\":[\"demo\",\"c++\"],\"description\":\"quotes \\\" and \\\\ and \\u00fc\"}"
 
 Test(snippet, life)
@@ -35,7 +35,8 @@ Test(snippet, life)
 	cr_expect_null(at(&read, "data.viewer"), "an anonymous reader has no viewer part");
 	forget(&read);
 
-	changed = CALL("PATCH", path, .token = ann, .body = "{\"title\":\"Bye\",\"description\":null}");
+	changed = CALL(
+	    "PATCH", path, .token = ann, .body = "{\"title\":\"Bye\",\"description\":null}");
 	cr_expect_eq(changed.status, 200, "%s", changed.body);
 	cr_expect_str_eq(text_at(&changed, "data.title"), "Bye");
 	cr_expect(json_is_null(at(&changed, "data.description")));
@@ -76,10 +77,12 @@ Test(snippet, versions_and_etags)
 	cr_expect_eq(b.status, 200, "another viewer has another tag");
 	forget(&b);
 
-	b = CALL("PATCH", path, .token = ann, .body = "{\"title\":\"2\"}", .headers = { stale });
+	b = CALL(
+	    "PATCH", path, .token = ann, .body = "{\"title\":\"2\"}", .headers = { stale });
 	cr_expect_eq(b.status, 200, "%s", b.body);
 	forget(&b);
-	b = CALL("PATCH", path, .token = ann, .body = "{\"title\":\"3\"}", .headers = { stale });
+	b = CALL(
+	    "PATCH", path, .token = ann, .body = "{\"title\":\"3\"}", .headers = { stale });
 	cr_expect_eq(b.status, 412);
 	cr_expect_str_eq(text_at(&b, "error.code"), "PRECONDITION_FAILED");
 	forget(&b);
@@ -97,7 +100,8 @@ Test(snippet, head_is_get_without_a_body)
 	char path[128];
 	struct answer get, head;
 
-	snprintf(path, sizeof(path), "/api/v1/snippets/%s", new_snippet(stack_token("ann"), HELLO));
+	snprintf(
+	    path, sizeof(path), "/api/v1/snippets/%s", new_snippet(stack_token("ann"), HELLO));
 	get = CALL("GET", path);
 	head = CALL("HEAD", path);
 	cr_expect_eq(head.status, 200);
@@ -114,7 +118,8 @@ Test(snippet, raw)
 	struct answer a;
 
 	snprintf(path, sizeof(path), "/api/v1/snippets/%s/raw",
-	    new_snippet(stack_token("ann"), "{\"title\":\"x\",\"code\":\"<script>1</script>\"}"));
+	    new_snippet(
+	        stack_token("ann"), "{\"title\":\"x\",\"code\":\"<script>1</script>\"}"));
 	a = CALL("GET", path);
 	cr_expect_eq(a.status, 200);
 	cr_expect_str_eq(a.body, "<script>1</script>");
@@ -139,9 +144,28 @@ Test(snippet, language_is_found)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct answer a =
 		    CALL("POST", "/api/v1/snippets", .token = ann, .body = rows[i].json);
-		cr_expect_str_eq(text_at(&a, "data.language"), rows[i].language, "%s", rows[i].json);
+		cr_expect_str_eq(
+		    text_at(&a, "data.language"), rows[i].language, "%s", rows[i].json);
 		forget(&a);
 	}
+}
+
+/* null asks for a new guess, from what will then be there: the new name, else the stored code. */
+Test(snippet, language_is_found_again)
+{
+	const char *ann = stack_token("ann");
+	char path[128];
+	struct answer a;
+
+	snprintf(path, sizeof(path), "/api/v1/snippets/%s",
+	    new_snippet(ann, "{\"title\":\"x\",\"code\":\"#!/bin/sh\",\"language\":\"c\"}"));
+	a = CALL("PATCH", path, .token = ann, .body = "{\"language\":null}");
+	cr_expect_str_eq(text_at(&a, "data.language"), "shell", "%s", a.body);
+	forget(&a);
+	a = CALL(
+	    "PATCH", path, .token = ann, .body = "{\"language\":null,\"filename\":\"x.rb\"}");
+	cr_expect_str_eq(text_at(&a, "data.language"), "ruby", "%s", a.body);
+	forget(&a);
 }
 
 /* One person never sees or changes another's private snippet: 404, as if it were not there. */
@@ -157,11 +181,12 @@ Test(snippet, private_on_every_route)
 		{ "DELETE", "", NULL },
 	};
 	const char *ann = stack_token("ann"), *bob = stack_token("bob");
-	const char *id = new_snippet(ann,
-	    "{\"title\":\"Secret plan\",\"code\":\"x\",\"is_public\":false,\"tags\":[\"hush\"]}");
-	const char *lists[] = { "/api/v1/snippets?tags=hush", "/api/v1/snippets?author=ann&limit=100",
-		"/api/v1/users/ann/snippets?limit=100", "/api/v1/tags?q=hush",
-		"/api/v1/snippets?cursor=&limit=100" };
+	const char *id =
+	    new_snippet(ann, "{\"title\":\"Secret "
+	                     "plan\",\"code\":\"x\",\"is_public\":false,\"tags\":[\"hush\"]}");
+	const char *lists[] = { "/api/v1/snippets?tags=hush",
+		"/api/v1/snippets?author=ann&limit=100", "/api/v1/users/ann/snippets?limit=100",
+		"/api/v1/tags?q=hush", "/api/v1/snippets?cursor=&limit=100" };
 	struct answer a;
 	char path[160];
 
@@ -170,10 +195,13 @@ Test(snippet, private_on_every_route)
 		snprintf(path, sizeof(path), "/api/v1/snippets/%s%s", id, routes[i].suffix);
 		for (int k = 0; k < 2; k++) {
 			long wanted = callers[k] || routes[i].method[0] == 'G' ||
-			        routes[i].method[0] == 'H' ? 404 : 401;
-			a = CALL(routes[i].method, path, .token = callers[k], .body = routes[i].body);
-			cr_expect_eq(a.status, wanted, "%s %s by %s: %ld", routes[i].method, path,
-			    callers[k] ? "bob" : "nobody", a.status);
+			                      routes[i].method[0] == 'H'
+			                  ? 404
+			                  : 401;
+			a = CALL(routes[i].method, path, .token = callers[k],
+			    .body = routes[i].body);
+			cr_expect_eq(a.status, wanted, "%s %s by %s: %ld", routes[i].method,
+			    path, callers[k] ? "bob" : "nobody", a.status);
 			forget(&a);
 		}
 	}
@@ -199,7 +227,8 @@ Test(snippet, public_of_others_is_read_only)
 	struct answer a;
 	char path[128];
 
-	snprintf(path, sizeof(path), "/api/v1/snippets/%s", new_snippet(stack_token("ann"), HELLO));
+	snprintf(
+	    path, sizeof(path), "/api/v1/snippets/%s", new_snippet(stack_token("ann"), HELLO));
 	a = CALL("PATCH", path, .token = bob, .body = "{\"title\":\"x\"}");
 	cr_expect_eq(a.status, 403);
 	cr_expect_str_eq(text_at(&a, "error.code"), "FORBIDDEN");
@@ -219,7 +248,8 @@ Test(snippet, suspended_and_deleted_people_write_nothing)
 	struct answer a;
 
 	snprintf(path, sizeof(path), "/api/v1/snippets/%s", new_snippet(eve, HELLO));
-	stack_sql("update users set suspended_at = now() where username = 'eve'", out, sizeof(out));
+	stack_sql(
+	    "update users set suspended_at = now() where username = 'eve'", out, sizeof(out));
 	a = CALL("POST", "/api/v1/snippets", .token = eve, .body = HELLO);
 	cr_expect_eq(a.status, 403);
 	cr_expect_str_eq(text_at(&a, "error.code"), "ACCOUNT_SUSPENDED");
@@ -227,7 +257,8 @@ Test(snippet, suspended_and_deleted_people_write_nothing)
 	a = CALL("PATCH", path, .token = eve, .body = "{\"title\":\"x\"}");
 	cr_expect_eq(a.status, 403);
 	forget(&a);
-	stack_sql("update users set suspended_at = null, deleted_at = now() where username = 'eve'",
+	stack_sql(
+	    "update users set suspended_at = null, deleted_at = now() where username = 'eve'",
 	    out, sizeof(out));
 	a = CALL("DELETE", path, .token = eve);
 	cr_expect_eq(a.status, 401);

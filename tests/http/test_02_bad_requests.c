@@ -26,71 +26,84 @@ struct row {
 
 static const struct row rows[] = {
 	{ "no token", "POST", S, NOBODY, "{}", NULL, 401, "UNAUTHORIZED", NULL, NULL },
-	{ "bad token", "GET", S, NOBODY, NULL, "Authorization: Bearer x.y.z", 401, "UNAUTHORIZED",
-	    NULL, NULL },
-	{ "not a bearer", "GET", S, NOBODY, NULL, "Authorization: Basic YTpi", 401, "UNAUTHORIZED",
-	    NULL, NULL },
+	{ "bad token", "GET", S, NOBODY, NULL, "Authorization: Bearer x.y.z", 401,
+	    "UNAUTHORIZED", NULL, NULL },
+	{ "not a bearer", "GET", S, NOBODY, NULL, "Authorization: Basic YTpi", 401,
+	    "UNAUTHORIZED", NULL, NULL },
 	{ "a token where none is looked at", "GET", "/api/v1/tags", NOBODY, NULL,
 	    "Authorization: Bearer x", 200, NULL, NULL, NULL },
-	{ "nothing given", "POST", S, ANN, "{}", NULL, 400, "VALIDATION_ERROR", "/title", "MISSING" },
+	{ "nothing given", "POST", S, ANN, "{}", NULL, 400, "VALIDATION_ERROR", "/title",
+	    "MISSING" },
 	{ "wrong type", "POST", S, ANN, "{\"title\":1,\"code\":\"x\"}", NULL, 400,
 	    "VALIDATION_ERROR", "/title", "NOT_A_TEXT" },
-	{ "wrong type of a list", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"tags\":\"a\"}",
-	    NULL, 400, "VALIDATION_ERROR", "/tags", "NOT_A_LIST" },
+	{ "wrong type of a list", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":\"a\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/tags", "NOT_A_LIST" },
 	{ "wrong type of a boolean", "POST", S, ANN,
-	    "{\"title\":\"x\",\"code\":\"x\",\"is_public\":\"yes\"}", NULL, 400, "VALIDATION_ERROR",
-	    "/is_public", "NOT_A_BOOLEAN" },
-	{ "null where there must be something", "POST", S, ANN, "{\"title\":null,\"code\":\"x\"}",
-	    NULL, 400, "VALIDATION_ERROR", "/title", "NULL" },
-	{ "unknown field", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"titel\":\"y\"}", NULL,
-	    400, "VALIDATION_ERROR", "/titel", "UNKNOWN_FIELD" },
-	{ "unknown field with a slash", "POST", S, ANN, "{\"a/b~c\":1,\"title\":\"x\",\"code\":\"x\"}",
-	    NULL, 400, "VALIDATION_ERROR", "/a~1b~0c", "UNKNOWN_FIELD" },
-	{ "empty", "POST", S, ANN, "{\"title\":\"\",\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR",
-	    "/title", "EMPTY" },
+	    "{\"title\":\"x\",\"code\":\"x\",\"is_public\":\"yes\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/is_public", "NOT_A_BOOLEAN" },
+	{ "null where there must be something", "POST", S, ANN,
+	    "{\"title\":null,\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR", "/title",
+	    "NULL" },
+	{ "unknown field", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"titel\":\"y\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/titel", "UNKNOWN_FIELD" },
+	{ "unknown field with a slash", "POST", S, ANN,
+	    "{\"a/b~c\":1,\"title\":\"x\",\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/a~1b~0c", "UNKNOWN_FIELD" },
+	{ "empty", "POST", S, ANN, "{\"title\":\"\",\"code\":\"x\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/title", "EMPTY" },
 	{ "a tag too long", "POST", S, ANN,
-	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"ok\",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]}",
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"ok\","
+	    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]}",
 	    NULL, 400, "VALIDATION_ERROR", "/tags/1", "TOO_LONG" },
-	{ "a tag with a blank", "POST", S, ANN, "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a b\"]}",
-	    NULL, 400, "VALIDATION_ERROR", "/tags/0", "BAD_TAG" },
+	{ "a tag with a blank", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a b\"]}", NULL, 400,
+	    "VALIDATION_ERROR", "/tags/0", "BAD_TAG" },
 	{ "too many tags", "POST", S, ANN,
-	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\","
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\","
+	    "\"g\",\"h\","
 	    "\"i\",\"j\",\"k\"]}",
 	    NULL, 400, "VALIDATION_ERROR", "/tags", "TOO_MANY" },
 	{ "unknown language", "POST", S, ANN,
 	    "{\"title\":\"x\",\"code\":\"x\",\"language\":\"klingon\"}", NULL, 400,
 	    "VALIDATION_ERROR", "/language", "UNKNOWN_LANGUAGE" },
 	{ "a path as file name", "POST", S, ANN,
-	    "{\"title\":\"x\",\"code\":\"x\",\"filename\":\"a/b\"}", NULL, 400, "VALIDATION_ERROR",
-	    "/filename", "BAD_FILENAME" },
-	{ "a line break in a title", "POST", S, ANN, "{\"title\":\"a\\nb\",\"code\":\"x\"}", NULL,
-	    400, "VALIDATION_ERROR", "/title", "BAD_CHARACTER" },
+	    "{\"title\":\"x\",\"code\":\"x\",\"filename\":\"a/b\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/filename", "BAD_FILENAME" },
+	{ "a line break in a title", "POST", S, ANN, "{\"title\":\"a\\nb\",\"code\":\"x\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/title", "BAD_CHARACTER" },
 	{ "NUL in JSON", "POST", S, ANN, "{\"title\":\"a\\u0000b\",\"code\":\"x\"}", NULL, 400,
 	    "INVALID_JSON", NULL, NULL },
 	{ "bad UTF-8", "POST", S, ANN, "{\"title\":\"a\xff\",\"code\":\"x\"}", NULL, 400,
 	    "INVALID_JSON", NULL, NULL },
 	{ "lone surrogate", "POST", S, ANN, "{\"title\":\"\\ud800\",\"code\":\"x\"}", NULL, 400,
 	    "INVALID_JSON", NULL, NULL },
-	{ "a key twice", "POST", S, ANN, "{\"title\":\"a\",\"title\":\"b\",\"code\":\"x\"}", NULL,
-	    400, "INVALID_JSON", NULL, NULL },
-	{ "cut JSON", "POST", S, ANN, "{\"title\":\"a\"", NULL, 400, "INVALID_JSON", NULL, NULL },
+	{ "a key twice", "POST", S, ANN, "{\"title\":\"a\",\"title\":\"b\",\"code\":\"x\"}",
+	    NULL, 400, "INVALID_JSON", NULL, NULL },
+	{ "cut JSON", "POST", S, ANN, "{\"title\":\"a\"", NULL, 400, "INVALID_JSON", NULL,
+	    NULL },
 	{ "JSON that is a list", "POST", S, ANN, "[]", NULL, 400, "INVALID_JSON", NULL, NULL },
-	{ "text behind the JSON", "POST", S, ANN, "{} x", NULL, 400, "INVALID_JSON", NULL, NULL },
+	{ "text behind the JSON", "POST", S, ANN, "{} x", NULL, 400, "INVALID_JSON", NULL,
+	    NULL },
 	{ "wrong content type", "POST", S, ANN, "a=b",
-	    "Content-Type: application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE", NULL,
+	    "Content-Type: application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE",
+	    NULL, NULL },
+	{ "wrong charset", "POST", S, ANN, "{}",
+	    "Content-Type: application/json; charset=latin1", 415, "UNSUPPORTED_MEDIA_TYPE",
+	    NULL, NULL },
+	{ "no such path", "GET", "/api/v1/nothing", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL,
 	    NULL },
-	{ "wrong charset", "POST", S, ANN, "{}", "Content-Type: application/json; charset=latin1",
-	    415, "UNSUPPORTED_MEDIA_TYPE", NULL, NULL },
-	{ "no such path", "GET", "/api/v1/nothing", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
-	{ "no such version", "GET", "/api/v2/snippets", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL,
-	    NULL },
+	{ "no such version", "GET", "/api/v2/snippets", NOBODY, NULL, NULL, 404, "NOT_FOUND",
+	    NULL, NULL },
 	{ "slash at the end", "GET", S "/", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
 	{ "no such snippet", "GET", NOWHERE, NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
 	{ "not an id", "GET", S "/123", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
-	{ "no such user", "GET", "/api/v1/users/nobody-here", NOBODY, NULL, NULL, 404, "NOT_FOUND",
-	    NULL, NULL },
-	{ "wrong method", "PUT", NOWHERE, ANN, "{}", NULL, 405, "METHOD_NOT_ALLOWED", NULL, NULL },
-	{ "unknown method", "BREW", S, NOBODY, NULL, NULL, 405, "METHOD_NOT_ALLOWED", NULL, NULL },
+	{ "no such user", "GET", "/api/v1/users/nobody-here", NOBODY, NULL, NULL, 404,
+	    "NOT_FOUND", NULL, NULL },
+	{ "wrong method", "PUT", NOWHERE, ANN, "{}", NULL, 405, "METHOD_NOT_ALLOWED", NULL,
+	    NULL },
+	{ "unknown method", "BREW", S, NOBODY, NULL, NULL, 405, "METHOD_NOT_ALLOWED", NULL,
+	    NULL },
 	{ "TRACE", "TRACE", S, NOBODY, NULL, NULL, 405, "METHOD_NOT_ALLOWED", NULL, NULL },
 	{ "page 0", "GET", S "?page=0", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR", "?page",
 	    "TOO_SMALL" },
@@ -98,8 +111,8 @@ static const struct row rows[] = {
 	    "?page", "NOT_AN_INTEGER" },
 	{ "page past 64 bits", "GET", S "?page=99999999999999999999", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", "?page", "NOT_AN_INTEGER" },
-	{ "page with a sign", "GET", S "?page=%2B1", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
-	    "?page", "NOT_AN_INTEGER" },
+	{ "page with a sign", "GET", S "?page=%2B1", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?page", "NOT_AN_INTEGER" },
 	{ "page in other digits", "GET", S "?page=%D9%A3", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", "?page", "NOT_AN_INTEGER" },
 	{ "limit over 100", "GET", S "?limit=101", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
@@ -115,16 +128,16 @@ static const struct row rows[] = {
 	{ "a parameter twice", "GET", S "?page=1&page=2", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", "?page", "REPEATED" },
 	{ "unknown parameter", "GET", S "?pgae=2", NOBODY, NULL, NULL, 200, NULL, NULL, NULL },
-	{ "unknown parameter, strictly", "GET", S "?pgae=2", NOBODY, NULL, "Prefer: handling=strict",
-	    400, "VALIDATION_ERROR", "?pgae", "UNKNOWN_FIELD" },
+	{ "unknown parameter, strictly", "GET", S "?pgae=2", NOBODY, NULL,
+	    "Prefer: handling=strict", 400, "VALIDATION_ERROR", "?pgae", "UNKNOWN_FIELD" },
 	{ "bad UTF-8 in the query", "GET", S "?author=%ff", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", "?author", "BAD_TEXT" },
 	{ "NUL in the query", "GET", S "?author=a%00b", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", "?author", "BAD_TEXT" },
 	{ "bad escape in the query", "GET", S "?author=%4", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", "?author", "BAD_TEXT" },
-	{ "two slashes", "GET", "/api//v1/snippets", NOBODY, NULL, NULL, 400, "VALIDATION_ERROR",
-	    NULL, NULL },
+	{ "two slashes", "GET", "/api//v1/snippets", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", NULL, NULL },
 	{ "a dot segment", "GET", "/api/v1/./snippets", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", NULL, NULL },
 	{ "a parent segment", "GET", "/api/v1/users/../snippets", NOBODY, NULL, NULL, 400,
@@ -135,8 +148,8 @@ static const struct row rows[] = {
 	    "VALIDATION_ERROR", NULL, NULL },
 	{ "an encoded slash is data", "GET", "/api/v1/users/a%2Fb", NOBODY, NULL, NULL, 404,
 	    "NOT_FOUND", NULL, NULL },
-	{ "an encoded slash joins nothing", "GET", "/api/v1%2Fsnippets", NOBODY, NULL, NULL, 404,
-	    "NOT_FOUND", NULL, NULL },
+	{ "an encoded slash joins nothing", "GET", "/api/v1%2Fsnippets", NOBODY, NULL, NULL,
+	    404, "NOT_FOUND", NULL, NULL },
 	{ "NUL in the path", "GET", "/api/v1/users/a%00b", NOBODY, NULL, NULL, 400,
 	    "VALIDATION_ERROR", NULL, NULL },
 	{ "a line end in the path", "GET", "/api/v1/users/a%0d%0ab", NOBODY, NULL, NULL, 400,
@@ -169,9 +182,10 @@ check_error(const struct row *row, const struct answer *a)
 	cr_expect(json_is_string(at(a, "error.message")), "%s", row->name);
 	if (row->field == NULL)
 		return;
-	cr_expect_str_eq(text_at(a, "error.details.0.field"), row->field, "%s: %s", row->name,
-	    a->body);
-	cr_expect_str_eq(text_at(a, "error.details.0.code"), row->why, "%s: %s", row->name, a->body);
+	cr_expect_str_eq(
+	    text_at(a, "error.details.0.field"), row->field, "%s: %s", row->name, a->body);
+	cr_expect_str_eq(
+	    text_at(a, "error.details.0.code"), row->why, "%s: %s", row->name, a->body);
 }
 
 Test(bad_requests, table)
@@ -181,9 +195,10 @@ Test(bad_requests, table)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const struct row *row = &rows[i];
 		bool typed = row->header && strncmp(row->header, "Content-Type: ", 14) == 0;
-		struct answer a = CALL(row->method, row->path, .token = row->who == ANN ? ann : NULL,
-		    .body = row->body, .type = typed ? row->header + 14 : NULL,
-		    .headers = { typed ? NULL : row->header });
+		struct answer a =
+		    CALL(row->method, row->path, .token = row->who == ANN ? ann : NULL,
+		        .body = row->body, .type = typed ? row->header + 14 : NULL,
+		        .headers = { typed ? NULL : row->header });
 		check_error(row, &a);
 		forget(&a);
 	}
@@ -208,8 +223,8 @@ repeat(struct buf *b, const char *text, size_t times)
 
 /* A title or a code of so many characters; the status, and the answer's first detail. */
 static long
-publish_long(const char *token, const char *field, const char *character, size_t times,
-    long long *limit)
+publish_long(
+    const char *token, const char *field, const char *character, size_t times, long long *limit)
 {
 	struct answer a;
 	struct buf body;
@@ -276,22 +291,28 @@ struct raw_row {
 static const struct raw_row raw_rows[] = {
 	{ "bare LF", "GET /health HTTP/1.1\nHost: x\nConnection: close\n\n", 200, true },
 	{ "two equal Content-Lengths",
-	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400, true },
+	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+	    400, true },
 	{ "two Content-Lengths",
-	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, true },
+	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+	    400, true },
 	{ "length and chunked",
-	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
-	    "0\r\n\r\n", 400, true },
-	{ "a length with a sign", "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: +2\r\n\r\n{}", 400,
-	    true },
+	    "POST " S " HTTP/1.1\r\n" HEAD
+	    "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "0\r\n\r\n",
+	    400, true },
+	{ "a length with a sign", "POST " S " HTTP/1.1\r\n" HEAD "Content-Length: +2\r\n\r\n{}",
+	    400, true },
 	{ "unknown transfer encoding",
 	    "POST " S " HTTP/1.1\r\n" HEAD "Transfer-Encoding: xchunked\r\n\r\n", 501, true },
 	{ "chunked without a token",
 	    "POST " S " HTTP/1.1\r\n" HEAD "Content-Type: application/json\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 401, true },
+	    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+	    401, true },
 	{ "no Host", "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n", 400, true },
 	{ "two Hosts", "GET /health HTTP/1.1\r\n" HEAD "Host: y\r\n\r\n", 400, true },
-	{ "a blank before the colon", "GET /health HTTP/1.1\r\n" HEAD "X : y\r\n\r\n", 400, true },
+	{ "a blank before the colon", "GET /health HTTP/1.1\r\n" HEAD "X : y\r\n\r\n", 400,
+	    true },
 	{ "an absolute target", "GET http://evil/health HTTP/1.1\r\n" HEAD "\r\n", 400, true },
 	{ "a target with a fragment", "GET /health#x HTTP/1.1\r\n" HEAD "\r\n", 400, true },
 };

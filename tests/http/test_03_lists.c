@@ -51,13 +51,26 @@ Test(lists, filters)
 		const char *query;
 		long long total;
 	} rows[] = {
-		{ "", 60 }, { "?language=c", 30 }, { "?language=C", 30 }, { "?language=golang", 30 },
-		{ "?language=cobol", 0 }, { "?tags=t1", 12 }, { "?tags=t1,t2", 24 },
-		{ "?tags=t1,%20t2", 24 }, { "?tags=nothing", 0 }, { "?tags=all&language=go", 30 },
-		{ "?tags=t0&language=go", 6 }, { "?author=ann", 20 }, { "?author=AN", 20 },
-		{ "?author=percent", 20 }, { "?author=%25", 0 }, { "?author=_", 0 },
-		{ "?author=%5C", 0 }, { "?author=n&language=c", 20 },
-		{ "?author=ann&tags=t1&language=c", 2 }, { "?author=nobody", 0 },
+		{ "", 60 },
+		{ "?language=c", 30 },
+		{ "?language=C", 30 },
+		{ "?language=golang", 30 },
+		{ "?language=cobol", 0 },
+		{ "?tags=t1", 12 },
+		{ "?tags=t1,t2", 24 },
+		{ "?tags=t1,%20t2", 24 },
+		{ "?tags=nothing", 0 },
+		{ "?tags=all&language=go", 30 },
+		{ "?tags=t0&language=go", 6 },
+		{ "?author=ann", 20 },
+		{ "?author=AN", 20 },
+		{ "?author=percent", 20 },
+		{ "?author=%25", 0 },
+		{ "?author=_", 0 },
+		{ "?author=%5C", 0 },
+		{ "?author=n&language=c", 20 },
+		{ "?author=ann&tags=t1&language=c", 2 },
+		{ "?author=nobody", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -88,9 +101,11 @@ walk(const char *sort, const char *key, bool descending, bool texts)
 			char path[64];
 			snprintf(path, sizeof(path), "data.%zu.%s", i, key);
 			if (count > 0 && texts)
-				cr_expect((strcmp(text_at(&a, path), last) < 0) == descending, "%s", sort);
+				cr_expect((strcmp(text_at(&a, path), last) < 0) == descending,
+				    "%s", sort);
 			if (count > 0 && !texts)
-				cr_expect((int_at(&a, path) < last_number) == descending, "%s", sort);
+				cr_expect(
+				    (int_at(&a, path) < last_number) == descending, "%s", sort);
 			snprintf(last, sizeof(last), "%s", text_at(&a, path));
 			last_number = int_at(&a, path);
 			snprintf(path, sizeof(path), "data.%zu.id", i);
@@ -178,7 +193,8 @@ Test(lists, pages_and_links)
 	    "<" S "?limit=25&language=c&x=%22%3E&page=2>; rel=\"last\"");
 	forget(&a);
 	a = list("?page=9&limit=25");
-	cr_expect_eq(int_at(&a, "pagination.total"), 60, "the total is known past the end, too");
+	cr_expect_eq(
+	    int_at(&a, "pagination.total"), 60, "the total is known past the end, too");
 	cr_expect_eq(json_array_size(at(&a, "data")), 0u);
 	forget(&a);
 	a = list("?limit=25");
@@ -208,15 +224,16 @@ Test(lists, code_is_cut_and_marked)
 Test(lists, counts_follow_changes)
 {
 	const char *ann = stack_token("ann");
-	const char *id = new_snippet(ann,
-	    "{\"title\":\"x\",\"code\":\"x\",\"language\":\"zig\",\"tags\":[\"rare\",\"all\"]}");
+	const char *id = new_snippet(ann, "{\"title\":\"x\",\"code\":\"x\",\"language\":"
+	                                  "\"zig\",\"tags\":[\"rare\",\"all\"]}");
 	char path[128];
 	struct answer a = list("?language=zig");
 
 	cr_expect_eq(int_at(&a, "pagination.total"), 1);
 	forget(&a);
 	snprintf(path, sizeof(path), S "/%s", id);
-	a = CALL("PATCH", path, .token = ann, .body = "{\"language\":\"ada\",\"tags\":[\"rarer\"]}");
+	a = CALL(
+	    "PATCH", path, .token = ann, .body = "{\"language\":\"ada\",\"tags\":[\"rarer\"]}");
 	cr_expect_eq(a.status, 200);
 	forget(&a);
 	a = list("?language=zig");
@@ -233,8 +250,10 @@ Test(lists, counts_follow_changes)
 	forget(&a);
 	a = CALL("DELETE", path, .token = ann);
 	forget(&a);
-	cr_expect_eq(stack_count("select count(*) from users u where snippets_count <> (select count(*) "
-	                         "from snippets s where s.author_id = u.id and is_public)"), 0);
+	cr_expect_eq(
+	    stack_count("select count(*) from users u where snippets_count <> (select count(*) "
+	                "from snippets s where s.author_id = u.id and is_public)"),
+	    0);
 	cr_expect_eq(stack_count("select sum(count) from tally where kind = 'snippet'"),
 	    stack_count("select count(*) from snippets where is_public"));
 }

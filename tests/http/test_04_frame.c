@@ -7,8 +7,9 @@
 #include "support/client.h"
 #include "support/stack.h"
 
-const char *const stack_options[] = { "--set", "FRONTEND_URL=http://one.test,http://two.test:81",
-	"--set", "RATE_WRITE=5", "--set", "RATE_READ_ANONYMOUS=100000", NULL };
+const char *const stack_options[] = { "--set",
+	"FRONTEND_URL=http://one.test,http://two.test:81", "--set", "RATE_WRITE=5", "--set",
+	"RATE_READ_ANONYMOUS=100000", NULL };
 
 #define S "/api/v1/snippets"
 #define ONE "Origin: http://one.test"
@@ -19,9 +20,14 @@ Test(frame, cors_names_only_our_origins)
 		const char *origin;
 		bool allowed;
 	} rows[] = {
-		{ "http://one.test", true }, { "http://two.test:81", true }, { "http://two.test", false },
-		{ "https://one.test", false }, { "http://one.test.evil", false },
-		{ "http://evil.one.test", false }, { "http://ONE.test", false }, { "null", false },
+		{ "http://one.test", true },
+		{ "http://two.test:81", true },
+		{ "http://two.test", false },
+		{ "https://one.test", false },
+		{ "http://one.test.evil", false },
+		{ "http://evil.one.test", false },
+		{ "http://ONE.test", false },
+		{ "null", false },
 		{ "http://one.test,http://two.test:81", false },
 	};
 	/* The worker's answers, and nginx's own. */
@@ -36,7 +42,8 @@ Test(frame, cors_names_only_our_origins)
 			cr_expect_eq(allowed != NULL, rows[i].allowed, "%s %s", paths[k], line);
 			cr_expect(allowed == NULL || strcmp(allowed, rows[i].origin) == 0);
 			if (k < 2)
-				cr_expect_eq(a.status == 403, !rows[i].allowed, "%s: %ld", line, a.status);
+				cr_expect_eq(a.status == 403, !rows[i].allowed, "%s: %ld", line,
+				    a.status);
 			forget(&a);
 		}
 	}
@@ -44,21 +51,23 @@ Test(frame, cors_names_only_our_origins)
 
 Test(frame, preflight)
 {
-	struct answer a = CALL("OPTIONS", S, .headers = { ONE,
-	    "Access-Control-Request-Method: PATCH", "Access-Control-Request-Headers: if-match" });
+	struct answer a = CALL("OPTIONS", S,
+	    .headers = { ONE, "Access-Control-Request-Method: PATCH",
+	        "Access-Control-Request-Headers: if-match" });
 
 	cr_expect_eq(a.status, 204);
 	cr_expect_str_eq(header_of(&a, "Access-Control-Max-Age"), "600");
 	cr_expect_not_null(strstr(header_of(&a, "Access-Control-Allow-Methods"), "PATCH"));
 	cr_expect_not_null(strstr(header_of(&a, "Access-Control-Allow-Headers"), "If-Match"));
 	forget(&a);
-	a = CALL("OPTIONS", S, .headers = { "Origin: http://evil.test",
-	    "Access-Control-Request-Method: PATCH" });
+	a = CALL("OPTIONS", S,
+	    .headers = { "Origin: http://evil.test", "Access-Control-Request-Method: PATCH" });
 	cr_expect_eq(a.status, 403);
 	cr_expect_str_eq(text_at(&a, "error.code"), "ORIGIN_NOT_ALLOWED");
 	forget(&a);
 	a = CALL("GET", S, .headers = { ONE });
-	cr_expect_not_null(strstr(header_of(&a, "Access-Control-Expose-Headers"), "X-Request-Id"));
+	cr_expect_not_null(
+	    strstr(header_of(&a, "Access-Control-Expose-Headers"), "X-Request-Id"));
 	cr_expect_not_null(strstr(header_of(&a, "Vary"), "Origin"));
 	forget(&a);
 }
@@ -106,7 +115,8 @@ Test(frame, rate_limit_counts_a_person)
 	cr_expect_eq(a.status, 429);
 	cr_expect_str_eq(text_at(&a, "error.code"), "RATE_LIMITED");
 	cr_expect_geq(strtol(header_of(&a, "Retry-After"), NULL, 10), 1);
-	cr_expect_leq(strtol(header_of(&a, "Retry-After"), NULL, 10), 12, "a fifth of a minute");
+	cr_expect_leq(
+	    strtol(header_of(&a, "Retry-After"), NULL, 10), 12, "a fifth of a minute");
 	forget(&a);
 	a = CALL("PATCH", "/api/v1/users/me", .token = bob, .body = "{\"bio\":\"x\"}");
 	cr_expect_eq(a.status, 200, "another person has another bucket");
@@ -132,7 +142,8 @@ Test(frame, a_dead_session_is_refused)
 	snprintf(key, sizeof(key), "cg:dead:%s", session);
 	{
 		char socket[512];
-		const char *argv[] = { "redis-cli", "-s", socket, "set", key, "1", "EX", "900", NULL };
+		const char *argv[] = { "redis-cli", "-s", socket, "set", key, "1", "EX", "900",
+			NULL };
 		snprintf(socket, sizeof(socket), "%s/run/redis.sock", stack_dir());
 		cr_assert_eq(run_command(argv, socket + 256, 256), 0);
 	}
@@ -147,7 +158,9 @@ Test(frame, what_may_be_cached)
 	const char *ann = stack_token("cache-ann");
 	struct answer a = CALL("GET", S);
 
-	cr_expect_str_eq(header_of(&a, "Cache-Control"), "public, max-age=1, stale-while-revalidate=1", "%s", header_of(&a, "Cache-Control"));
+	cr_expect_str_eq(header_of(&a, "Cache-Control"),
+	    "public, max-age=1, stale-while-revalidate=1", "%s",
+	    header_of(&a, "Cache-Control"));
 	cr_expect_null(header_of(&a, "RateLimit"), "nobody's budget in a shared answer");
 	forget(&a);
 	a = CALL("GET", S, .token = ann);
@@ -174,7 +187,8 @@ Test(frame, operators_endpoints)
 	forget(&a);
 	a = CALL("GET", "/metrics");
 	cr_expect_eq(a.status, 200);
-	cr_expect_str_eq(header_of(&a, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+	cr_expect_str_eq(
+	    header_of(&a, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
 	cr_expect_not_null(strstr(a.body, "codegram_http_requests_total{pool=\"all\",route="
 	                                  "\"meta_ready\",status=\"2xx\"} "));
 	cr_expect_not_null(strstr(a.body, "# TYPE codegram_http_request_seconds histogram"));
@@ -187,7 +201,8 @@ Test(frame, languages_and_tags)
 	const char *ann = stack_token("tag-ann");
 	struct answer a;
 
-	new_snippet(ann, "{\"title\":\"x\",\"code\":\"x\",\"language\":\"lua\",\"tags\":[\"zz-top\"]}");
+	new_snippet(
+	    ann, "{\"title\":\"x\",\"code\":\"x\",\"language\":\"lua\",\"tags\":[\"zz-top\"]}");
 	a = CALL("GET", "/api/v1/languages");
 	cr_expect_eq(a.status, 200);
 	cr_expect_not_null(strstr(a.body, "{\"name\":\"lua\",\"snippets_count\":1}"));

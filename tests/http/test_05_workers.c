@@ -12,16 +12,17 @@
 #include "support/stack.h"
 
 const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--workers", "4",
-	"--connections", "1000", "--set", "FAILPOINTS=on", "--set", "API_DEADLINE_MS=2000", NULL };
+	"--connections", "1000", "--set", "FAILPOINTS=on", "--set", "API_DEADLINE_MS=2000",
+	NULL };
 
-static const char *const paths[] = { "/api/v1/snippets?limit=5", "/health",
-	"/api/v1/users/ann", "/api/v1/tags", NULL };
+static const char *const paths[] = { "/api/v1/snippets?limit=5", "/health", "/api/v1/users/ann",
+	"/api/v1/tags", NULL };
 
 static void
 report(const char *what, const struct ledger *l)
 {
-	fprintf(stderr, "%s: %ld reads, %ld failed; %ld writes, %ld failed; slowest %ld ms\n", what,
-	    l->reads, l->reads_failed, l->writes, l->writes_failed, l->slowest_us / 1000);
+	fprintf(stderr, "%s: %ld reads, %ld failed; %ld writes, %ld failed; slowest %ld ms\n",
+	    what, l->reads, l->reads_failed, l->writes, l->writes_failed, l->slowest_us / 1000);
 }
 
 static void
@@ -109,7 +110,8 @@ signalled(const char *what, int number, int times)
 	report(what, load.ledger);
 	cr_expect_eq(load.ledger->reads_failed, 0, "%s: %ld, the last with %ld", what,
 	    load.ledger->reads_failed, load.ledger->last_failure);
-	cr_expect_eq(load.ledger->writes_failed, 0, "%s: %ld", what, load.ledger->writes_failed);
+	cr_expect_eq(
+	    load.ledger->writes_failed, 0, "%s: %ld", what, load.ledger->writes_failed);
 	expect_nothing_lost(&load);
 }
 
@@ -141,7 +143,8 @@ Test(workers, poison_beside_the_innocent)
 	settle();
 	load_start(&load, 4, paths, stack_token("ann"));
 	for (int i = 0; i < 8; i++) {
-		a = CALL(i % 2 ? "GET" : "POST", "/health", .headers = { "X-CodeGram-Fail: crash" });
+		a = CALL(
+		    i % 2 ? "GET" : "POST", "/health", .headers = { "X-CodeGram-Fail: crash" });
 		cr_expect_eq(a.status == 502 || a.status == 405, true, "%ld", a.status);
 		forget(&a);
 		a = CALL("GET", "/api/v1/tags", .headers = { "X-CodeGram-Fail: crash" });

@@ -11,8 +11,8 @@
 #include "support/load.h"
 #include "support/stack.h"
 
-const char *const stack_options[] = { "--workers", "4", "--connections", "1000",
-	"--set", "RATE_READ_ANONYMOUS=100000", "--set", "RATE_WRITE=100000", NULL };
+const char *const stack_options[] = { "--workers", "4", "--connections", "1000", "--set",
+	"RATE_READ_ANONYMOUS=100000", "--set", "RATE_WRITE=100000", NULL };
 
 static const char *const paths[] = { "/api/v1/users/ann", "/api/v1/tags?q=x", NULL };
 
@@ -53,13 +53,14 @@ expect_quick_refusals(struct load *load, const char *what)
 {
 	struct ledger *l = load->ledger;
 
-	fprintf(stderr, "%s: %ld reads, %ld failed; %ld writes, %ld failed; slowest refusal %ld ms\n",
-	    what, l->reads, l->reads_failed, l->writes, l->writes_failed,
+	fprintf(stderr,
+	    "%s: %ld reads, %ld failed; %ld writes, %ld failed; slowest refusal %ld ms\n", what,
+	    l->reads, l->reads_failed, l->writes, l->writes_failed,
 	    l->slowest_refusal_us / 1000);
 	cr_expect_eq(l->reads_refused, l->reads_failed, "every failed read is a 503; last: %ld",
 	    l->last_failure);
-	cr_expect_eq(l->writes_refused, l->writes_failed, "every failed write is a 503; last: %ld",
-	    l->last_failure);
+	cr_expect_eq(l->writes_refused, l->writes_failed,
+	    "every failed write is a 503; last: %ld", l->last_failure);
 	cr_expect_eq(l->without_retry_after, 0, "with Retry-After");
 	cr_expect_lt(l->slowest_refusal_us, 3000 * 1000, "within 3 s");
 	cr_expect_eq(load_lost(load), 0);
@@ -80,6 +81,25 @@ Test(dependencies, a_postgresql_restarted)
 	expect_quick_refusals(&load, "PostgreSQL restarted");
 }
 
+/* Connections die between the statements of a transaction: it is run again as a whole, or
+ * refused as a whole, never half of it on another connection. */
+Test(dependencies, a_backends_killed)
+{
+	struct load load;
+	char out[64];
+
+	load_start(&load, 6, paths, stack_token("ann"));
+	for (int i = 0; i < 40; i++) {
+		usleep(50 * 1000);
+		stack_sql("select pg_terminate_backend(pid) from pg_stat_activity "
+		          "where usename = 'codegram-api'",
+		    out, sizeof(out));
+	}
+	load_stop(&load);
+	cr_expect_gt(load.ledger->writes, 100);
+	expect_quick_refusals(&load, "40 times all backends killed");
+}
+
 Test(dependencies, b_postgresql_frozen)
 {
 	char cached[] = "/api/v1/snippets?limit=3";
@@ -98,7 +118,8 @@ Test(dependencies, b_postgresql_frozen)
 	cr_expect_eq(a.status, 200, "an anonymous read is served stale: %ld", a.status);
 	forget(&a);
 	for (int i = 0; i < 8; i++) {
-		a = CALL("GET", i ? "/api/v1/users/ann" : "/ready", .headers = { "Cookie: x=y" });
+		a = CALL(
+		    "GET", i ? "/api/v1/users/ann" : "/ready", .headers = { "Cookie: x=y" });
 		cr_expect_eq(a.status, 503, "%ld", a.status);
 		cr_expect_lt(a.seconds, 3, "%.1f s", a.seconds);
 		forget(&a);

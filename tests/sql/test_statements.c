@@ -56,7 +56,8 @@ run_script(struct buf *script)
 	cr_assert(fd >= 0 && buf_ok(script));
 	cr_assert_eq(write(fd, script->ptr, script->len), (ssize_t)script->len);
 	close(fd);
-	snprintf(command, sizeof(command), "tools/stack psql '%s' -Xq 2>&1 < %s", stack_dir(), path);
+	snprintf(
+	    command, sizeof(command), "tools/stack psql '%s' -Xq 2>&1 < %s", stack_dir(), path);
 	run_command(argv, out, sizeof(out));
 	unlink(path);
 	buf_free(script);
@@ -94,7 +95,8 @@ Test(statements, roles_are_refused_the_rest)
 	static const struct {
 		const char *role, *sql;
 	} rows[] = {
-		{ "codegram-api", "insert into users (id, username) values (gen_random_uuid(), 'x')" },
+		{ "codegram-api",
+		    "insert into users (id, username) values (gen_random_uuid(), 'x')" },
 		{ "codegram-api", "update users set role = 'admin'" },
 		{ "codegram-api", "update users set username = 'x'" },
 		{ "codegram-api", "delete from users" },
@@ -126,10 +128,16 @@ Test(statements, roles_are_refused_the_rest)
 /* The like_part() of filters finds % and _ as themselves. */
 Test(statements, like_is_literal)
 {
-	cr_expect_eq(stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
-	                         "v(t) where lower(t) like like_part('A_B')"), 1);
-	cr_expect_eq(stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
-	                         "v(t) where lower(t) like like_part('%')"), 1);
-	cr_expect_eq(stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
-	                         "v(t) where lower(t) like like_part('\\')"), 1);
+	cr_expect_eq(
+	    stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
+	                "v(t) where lower(t) like like_part('A_B')"),
+	    1);
+	cr_expect_eq(
+	    stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
+	                "v(t) where lower(t) like like_part('%')"),
+	    1);
+	cr_expect_eq(
+	    stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
+	                "v(t) where lower(t) like like_part('\\')"),
+	    1);
 }

@@ -138,8 +138,8 @@ at(const struct answer *a, const char *path)
 	while (here != NULL && *path) {
 		size_t len = strcspn(path, ".");
 		snprintf(key, sizeof(key), "%.*s", (int)len, path);
-		here = json_is_array(here) ? json_array_get(here, strtoul(key, NULL, 10)) :
-		                             json_object_get(here, key);
+		here = json_is_array(here) ? json_array_get(here, strtoul(key, NULL, 10))
+		                           : json_object_get(here, key);
 		path += len + (path[len] == '.');
 	}
 	return here;
@@ -162,7 +162,8 @@ int_at(const struct answer *a, const char *path)
 size_t
 raw_exchange(const char *bytes, size_t len, char *out, size_t size)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)stack_port()) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)stack_port()) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct pollfd p = { fd, POLLIN, 0 };
 	size_t got = 0;
@@ -174,7 +175,7 @@ raw_exchange(const char *bytes, size_t len, char *out, size_t size)
 		if ((n = send(fd, bytes + sent, len - sent, MSG_NOSIGNAL)) <= 0)
 			break; /* refused early: read why */
 	while (got + 1 < size && poll(&p, 1, 1000) > 0 &&
-	    (n = read(fd, out + got, size - got - 1)) > 0)
+	       (n = read(fd, out + got, size - got - 1)) > 0)
 		got += (size_t)n;
 	out[got] = '\0';
 	close(fd);

@@ -9,7 +9,7 @@ enum { CALL_HEADERS_MAX = 8, ANSWER_HEADERS_MAX = 64 };
 
 struct call {
 	const char *method, *path, *token, *body, *type; /* type: application/json by default */
-	const char *headers[CALL_HEADERS_MAX]; /* "Name: value" */
+	const char *headers[CALL_HEADERS_MAX];           /* "Name: value" */
 };
 
 struct answer {

@@ -58,8 +58,8 @@ write_one(struct ledger *l, const char *token, int client, long n)
 	char body[128];
 	struct answer a;
 
-	snprintf(body, sizeof(body), "{\"title\":\"load %d %d %ld\",\"code\":\"x = %ld\\n\"}", getpid(),
-	    client, n, n);
+	snprintf(body, sizeof(body), "{\"title\":\"load %d %d %ld\",\"code\":\"x = %ld\\n\"}",
+	    getpid(), client, n, n);
 	a = CALL("POST", "/api/v1/snippets", .token = token, .body = body);
 	judge(l, &a, (long)clock_mono() - began);
 	if (a.status == 201) {
@@ -139,6 +139,7 @@ load_lost(const struct load *load)
 long
 load_doubled(void)
 {
-	return stack_count("select count(*) from (select title from snippets where title like 'load %' "
-	                   "group by title having count(*) > 1) twice");
+	return stack_count(
+	    "select count(*) from (select title from snippets where title like 'load %' "
+	    "group by title having count(*) > 1) twice");
 }

@@ -12,12 +12,12 @@ enum { LOAD_CLIENTS_MAX = 64, LEDGER_MAX = 200000 };
 struct ledger {
 	_Atomic long reads, reads_failed, reads_refused; /* 2xx; not 2xx; of these 503 */
 	_Atomic long writes, writes_failed, writes_refused;
-	_Atomic long slowest_us;       /* of any answer, also refusals */
+	_Atomic long slowest_us; /* of any answer, also refusals */
 	_Atomic long slowest_refusal_us;
 	_Atomic long without_retry_after; /* 503 that name no time */
-	_Atomic long last_failure;     /* its status */
+	_Atomic long last_failure;        /* its status */
 	_Atomic bool stop;
-	_Atomic long acknowledged;     /* how many ids follow */
+	_Atomic long acknowledged; /* how many ids follow */
 	char id[LEDGER_MAX][37];
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,8 +111,8 @@ stack_token(const char *username)
 	static int next;
 	char *out = tokens[next++ % TOKENS];
 
-	cr_assert_eq(stack_ctl(out, sizeof(tokens[0]), "token", username, "--create", "--seconds",
-	                 "3600", NULL),
+	cr_assert_eq(stack_ctl(out, sizeof(tokens[0]), "token", username, "--create",
+	                 "--seconds", "3600", NULL),
 	    0, "no token for %s: %s", username, out);
 	return out;
 }
@@ -223,6 +224,7 @@ main(int argc, char **argv)
 	/* One stack, one fault at a time. */
 	criterion_options.jobs = 1;
 	if (criterion_handle_args(argc, argv, true) && mkdtemp(dir) != NULL) {
+		chmod(dir, 0755); /* the stack may run as a user of its own */
 		if (start(dir)) {
 			if (stack_ready != NULL)
 				stack_ready();

@@ -1,0 +1,211 @@
+/* codegramctl as scripts and people call it: exit codes, --json, --help, and what it says of
+ * secrets (nothing). */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { "--no-cache", NULL };
+
+static char out[1024 * 1024];
+
+static int
+direct(const char *first, const char *second)
+{
+	const char *argv[] = { "build/san/bin/codegramctl", first, second, NULL };
+	return run_command(argv, out, sizeof(out));
+}
+
+Test(ctl, help_and_version_of_every_program)
+{
+	const char *programs[] = { "build/san/bin/codegram-api", "build/san/bin/codegramctl" };
+	const char *words[] = { "migrate", "seed", "token", "doctor", "config", "statement" };
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *help[] = { programs[i], "--help", NULL };
+		const char *version[] = { programs[i], "--version", NULL };
+		const char *wrong[] = { programs[i], "--nonsense", NULL };
+		cr_expect_eq(run_command(help, out, sizeof(out)), 0);
+		cr_expect_eq(strncmp(out, "usage: codegram", 15), 0, "%s", out);
+		cr_expect_eq(run_command(version, out, sizeof(out)), 0);
+		cr_expect_eq(strncmp(out, "codegram ", 9), 0, "%s", out);
+		cr_expect_eq(run_command(wrong, out, sizeof(out)), 2);
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		cr_expect_eq(direct(words[i], "--help"), 0, "%s", words[i]);
+		cr_expect_not_null(strstr(out, words[i]));
+	}
+	cr_expect_eq(direct("nonsense", NULL), 2);
+	cr_expect_eq(direct(NULL, NULL), 2);
+}
+
+Test(ctl, token)
+{
+	json_t *json;
+
+	cr_expect_eq(stack_ctl(out, sizeof(out), "token", "nobody-yet", NULL), 1);
+	cr_expect_eq(stack_ctl(out, sizeof(out), "token", "-not-a-name", NULL), 2);
+	cr_expect_eq(
+	    stack_ctl(out, sizeof(out), "token", "zoe", "--create", "--seconds", "0", NULL), 2);
+	cr_expect_eq(
+	    stack_ctl(out, sizeof(out), "token", "zoe", "--create", "--admin", "--json", NULL),
+	    0);
+	json = json_loads(out, 0, NULL);
+	cr_assert_not_null(json, "%s", out);
+	cr_expect_eq(json_integer_value(json_object_get(json, "expiresIn")), 900);
+	cr_expect(json_is_string(json_object_get(json, "accessToken")));
+	json_decref(json);
+	cr_expect_eq(
+	    stack_count("select count(*) from users where username = 'zoe' and role = 'admin'"),
+	    1);
+	cr_expect_eq(
+	    stack_count("select count(*) from sessions s join users u on u.id = s.user_id "
+	                "where username = 'zoe'"),
+	    1);
+}
+
+Test(ctl, expired_token)
+{
+	struct answer a;
+
+	cr_assert_eq(
+	    stack_ctl(out, sizeof(out), "token", "yan", "--create", "--seconds", "1", NULL), 0);
+	usleep(2100 * 1000); /* the token's clock has whole seconds */
+	a = CALL("GET", "/api/v1/auth/me", .token = out);
+	cr_expect_eq(a.status, 401);
+	cr_expect_str_eq(text_at(&a, "error.message"), "Token expired");
+	forget(&a);
+}
+
+Test(ctl, config_shows_origins_and_no_secret)
+{
+	char path[512], secret[256] = "", *line;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
+	cr_assert_not_null(f = fopen(path, "r"));
+	while (fgets(out, sizeof(out), f))
+		if (strncmp(out, "JWT_SECRET=", 11) == 0)
+			snprintf(secret, sizeof(secret), "%.*s", (int)strcspn(out + 11, "\n"),
+			    out + 11);
+	fclose(f);
+	cr_assert_gt(strlen(secret), 31);
+	cr_assert_eq(stack_ctl(out, sizeof(out), "config", NULL), 0);
+	cr_expect_null(strstr(out, secret), "a secret is shown");
+	cr_assert_not_null(line = strstr(out, "JWT_SECRET "));
+	cr_expect_not_null(strstr(line, "file        (set)"), "%.60s", line);
+	cr_expect_not_null(strstr(out, "API_DEADLINE_MS          default     15000"));
+	cr_assert_eq(stack_ctl(out, sizeof(out), "config", "--json", NULL), 0);
+	cr_expect_null(strstr(out, secret));
+	cr_expect_not_null(strstr(
+	    out, "{\"key\":\"REDIS_TIMEOUT_MS\",\"value\":\"100\",\"origin\":\"default\""));
+}
+
+Test(ctl, doctor)
+{
+	json_t *json;
+
+	cr_expect_eq(stack_ctl(out, sizeof(out), "doctor", NULL), 0, "%s", out);
+	cr_expect_eq(stack_ctl(out, sizeof(out), "doctor", "--json", NULL), 0);
+	json = json_loads(out, 0, NULL);
+	cr_expect_eq(json_integer_value(json_object_get(json, "errors")), 0, "%s", out);
+	json_decref(json);
+	stack_part("stop-part", "redis");
+	cr_expect_eq(stack_ctl(out, sizeof(out), "doctor", NULL), 1);
+	cr_expect_not_null(strstr(out, "error    redis"), "%s", out);
+	cr_expect_not_null(strstr(out, "REDIS_URL"), "and how to mend it");
+	stack_part("start-part", "redis");
+}
+
+static void
+make_file(const char *dir, const char *name, const char *text)
+{
+	char path[600];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	cr_assert_not_null(f = fopen(path, "w"));
+	fputs(text, f);
+	fclose(f);
+	chmod(path, 0644);
+}
+
+/* Content that the database must take as it is, files that are none, and a second run. */
+Test(ctl, seed_from_a_tree)
+{
+	char dir[512], sub[600];
+	struct answer a;
+
+	snprintf(dir, sizeof(dir), "%s/tree", stack_dir());
+	snprintf(sub, sizeof(sub), "%s/lib", dir);
+	mkdir(dir, 0755);
+	mkdir(sub, 0755);
+	chmod(dir, 0755); /* the stack has a user of its own */
+	chmod(sub, 0755);
+	make_file(sub, "hello.py", "print('back\\\\slash \\t {curly} \"quote\" NULL \\\\N')\n");
+	make_file(sub, "main.c", "int main(void) { return 0; }\n");
+	make_file(sub, "README.md", "# Hello\n");
+	make_file(sub, "noname", "what is this\n");
+	make_file(sub, "empty.py", "");
+	make_file(sub, "bad.py", "x = '\xff\xfe'\n");
+	cr_assert_eq(
+	    stack_ctl(out, sizeof(out), "seed", "--from", dir, "--json", NULL), 0, "%s", out);
+	cr_expect_eq(stack_count("select count(*) from snippets where filename in "
+	                         "('hello.py', 'main.c', 'README.md')"),
+	    3);
+	cr_expect_eq(stack_count("select count(*) from snippets where filename in "
+	                         "('noname', 'empty.py', 'bad.py')"),
+	    0);
+	stack_sql("select code from snippets where filename = 'hello.py'", out, sizeof(out));
+	cr_expect_str_eq(out, "print('back\\\\slash \\t {curly} \"quote\" NULL \\\\N')");
+	cr_assert_eq(stack_ctl(out, sizeof(out), "seed", "--from", dir, NULL), 0, "%s", out);
+	cr_expect_eq(
+	    stack_count("select count(*) from snippets"), 3, "a second run adds nothing");
+	a = CALL("GET", "/api/v1/snippets?language=python");
+	cr_expect_eq(int_at(&a, "pagination.total"), 1);
+	forget(&a);
+	cr_expect_eq(stack_ctl(out, sizeof(out), "seed", "--from", "/no/such/folder", NULL), 1);
+	cr_expect_eq(stack_ctl(out, sizeof(out), "seed", NULL), 2);
+}
+
+Test(ctl, seed_synthetic)
+{
+	char again[64], first[64];
+	const char *sum = "select md5(string_agg(s::text, '' order by id)) from snippets s "
+	                  "where id::text < '0198' and title not like '%.%'";
+
+	cr_assert_eq(stack_ctl(out, sizeof(out), "seed", "--synthetic",
+	                 "users=50,snippets=300,likes=500,follows=200", NULL),
+	    0, "%s", out);
+	stack_sql(sum, first, sizeof(first));
+	cr_expect_geq(stack_count("select count(*) from snippets"), 300);
+	cr_expect_eq(
+	    stack_count("select count(*) from snippets s where likes_count <> (select count(*) "
+	                "from snippet_likes l where l.snippet_id = s.id)"),
+	    0);
+	cr_expect_eq(
+	    stack_count(
+	        "select count(*) from users u where followers_count <> (select count(*) "
+	        "from follows f where f.followed_id = u.id)"),
+	    0);
+	cr_assert_eq(stack_ctl(out, sizeof(out), "seed", "--synthetic",
+	                 "users=50,snippets=300,likes=500,follows=200", NULL),
+	    0, "%s", out);
+	stack_sql(sum, again, sizeof(again));
+	cr_expect_str_eq(first, again, "the same numbers give the same rows");
+	cr_expect_eq(stack_ctl(out, sizeof(out), "seed", "--synthetic", "users=x", NULL), 2);
+}
+
+Test(ctl, statement)
+{
+	cr_expect_eq(stack_ctl(out, sizeof(out), "statement", "snippet_raw", NULL), 0);
+	cr_expect_not_null(strstr(out, "select s.code"));
+	cr_expect_eq(stack_ctl(out, sizeof(out), "statement", "nonsense", NULL), 2);
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# What `make install` puts where, and whether systemd and nginx take it as it is.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+to=$(mktemp -d)
+trap 'rm -rf "$to"' EXIT
+bad() {
+	echo "install: $*" >&2
+	exit 1
+}
+
+make -s
+make -s install "DESTDIR=$to" PREFIX=/usr
+for file in usr/bin/codegramctl usr/sbin/codegram-api usr/share/codegram/sql/grant.sql \
+	usr/share/codegram/sql/migrate/0001_foundation.sql usr/lib/sysusers.d/codegram.conf \
+	usr/lib/tmpfiles.d/codegram.conf etc/codegram/codegram.conf etc/nginx/codegram/nginx.conf \
+	usr/lib/systemd/system/codegram-api@.socket; do
+	[[ -e $to/$file ]] || bad "$file is missing"
+done
+! grep -rIl '@[A-Z_]*@' "$to/etc" "$to/usr/lib" || bad "a placeholder is left"
+! grep -rIl "$PWD" "$to" || bad "a path of this checkout is in it"
+[[ $(stat -c %a "$to/etc/codegram/codegram.conf") != *[4567] ]] || bad "codegram.conf is open to all"
+
+# An edited file is kept, the new one laid beside it.
+echo '# mine' >>"$to/etc/codegram/codegram.conf"
+make -s install "DESTDIR=$to" PREFIX=/usr
+grep -q '# mine' "$to/etc/codegram/codegram.conf" || bad "an edited file was overwritten"
+
+command -v systemd-analyze >/dev/null || {
+	echo "systemd-analyze is not installed"
+	exit 77
+}
+sed -i "s|=/usr/sbin/codegram-api|=$to/usr/sbin/codegram-api|" "$to"/usr/lib/systemd/system/*.service
+said=$(SYSTEMD_UNIT_PATH=$to/usr/lib/systemd/system: systemd-analyze verify --man=no \
+	codegram.target codegram-api@{all,login}.{socket,service} codegram-redis.service 2>&1) || bad "$said"
+[[ -z $said ]] || bad "systemd-analyze verify: $said"
+for pool in all login; do
+	score=$(SYSTEMD_UNIT_PATH=$to/usr/lib/systemd/system: systemd-analyze security --offline=yes \
+		"codegram-api@$pool.service" 2>/dev/null | awk '/Overall exposure/ { print $(NF - 2) }')
+	echo "exposure of codegram-api@$pool: $score"
+done

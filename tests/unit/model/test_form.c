@@ -1,0 +1,102 @@
+/* form: every row of the .def files, walked. */
+#include "model/form.h"
+
+#include "unit/scope.h"
+
+static const struct form *const forms[] = { &form_nothing, &form_snippet_list,
+	&form_snippet_create, &form_snippet_edit, &form_user_list, &form_user_snippets,
+	&form_user_edit, &form_tag_list, &form_snippet_head, &form_snippet_raw, &form_user_head,
+	&form_settings };
+
+enum { FORMS = sizeof(forms) / sizeof(*forms) };
+
+TestSuite(form, .init = open_scope, .fini = close_scope);
+
+static size_t
+size_of(enum field_type type)
+{
+	switch (type) {
+	case FIELD_TEXT: return sizeof(const char *);
+	case FIELD_TEXTS: return sizeof(struct texts);
+	case FIELD_INT: return sizeof(int64_t);
+	case FIELD_BOOL: return sizeof(bool);
+	case FIELD_UUID: return sizeof(struct uuid);
+	case FIELD_CHOICE: return sizeof(int);
+	}
+	return 0;
+}
+
+static void
+check_field(const struct form *form, size_t i)
+{
+	const struct field *f = &form->fields[i];
+	size_t end = f->offset + size_of(f->type);
+
+	cr_assert_geq(f->offset, sizeof(struct presence), "%s.%s", form->name, f->name);
+	cr_assert_leq(end, form->size, "%s.%s", form->name, f->name);
+	cr_assert(i + 1 == form->count || end <= form->fields[i + 1].offset, "%s.%s overlaps",
+	    form->name, f->name);
+	cr_assert_eq(field_find(form, span_of(f->name)), (int)i, "%s.%s stands twice",
+	    form->name, f->name);
+	cr_assert_eq(f->type == FIELD_CHOICE, f->rule != NULL && f->rule->choices != NULL,
+	    "%s.%s: a choice has choices, nothing else has", form->name, f->name);
+	cr_assert(f->min <= f->max || f->max == 0, "%s.%s", form->name, f->name);
+	cr_assert(!(f->flags & REQUIRED) || f->fallback == NULL, "%s.%s", form->name, f->name);
+	cr_assert_not_null(f->help);
+}
+
+Test(form, each_row_is_sound)
+{
+	for (size_t n = 0; n < FORMS; n++) {
+		cr_assert_leq(forms[n]->count, 64, "%s: a bit for each field", forms[n]->name);
+		for (size_t i = 0; i < forms[n]->count; i++)
+			check_field(forms[n], i);
+	}
+}
+
+Test(form, each_fallback_passes_its_own_checks)
+{
+	for (size_t n = 0; n < FORMS; n++) {
+		void *out = arena_alloc(scope.arena, forms[n]->size);
+		for (size_t i = 0; i < forms[n]->count; i++) {
+			const struct field *f = &forms[n]->fields[i];
+			if (f->fallback != NULL)
+				cr_assert_eq(field_set(forms[n], i, out, span_of(f->fallback),
+				                 f->name, &scope),
+				    OK, "%s.%s", forms[n]->name, f->name);
+		}
+	}
+}
+
+Test(form, bodies_have_a_limit_and_room_for_their_greatest_text)
+{
+	cr_assert_geq(form_snippet_create.max_bytes, 2 * 256 * KIB);
+	cr_assert_eq(form_snippet_edit.max_bytes, form_snippet_create.max_bytes);
+	cr_assert_gt(form_user_edit.max_bytes, 0);
+	cr_assert_eq(form_snippet_list.max_bytes, 0);
+	cr_assert_eq(form_nothing.count, 0);
+}
+
+Test(form, has_tells_given_from_empty)
+{
+	struct snippet_edit in = { .title = NULL };
+
+	cr_assert_not(form_has(&in, snippet_edit, title));
+	cr_assert_eq(field_set(&form_snippet_edit, FORM_snippet_edit_description, &in, SPAN(""),
+	                 "/description", &scope),
+	    OK);
+	cr_assert(form_has(&in, snippet_edit, description));
+	cr_assert_not(form_has(&in, snippet_edit, title));
+	cr_assert_str_eq(in.description, "");
+}
+
+Test(form, secrets_are_marked)
+{
+	for (size_t i = 0; i < form_settings.count; i++) {
+		const struct field *f = &form_settings.fields[i];
+		bool secret = strstr(f->name, "SECRET") || strstr(f->name, "PASSWORD") ||
+		              (strstr(f->name, "_URL") && strcmp(f->name, "FRONTEND_URL") != 0);
+		cr_assert_eq(!!(f->flags & SECRET), secret, "%s", f->name);
+		cr_assert(!secret || !(f->flags & RELOAD), "%s: secrets by restart", f->name);
+	}
+}
