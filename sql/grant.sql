@@ -16,7 +16,19 @@ grant update (full_name, bio, location, company, website, version, updated_at) o
   to "codegram-api";
 grant insert, update, delete on snippets to "codegram-api";
 
+grant insert on outbox to "codegram-api", "codegram-login", "codegram-worker",
+  "codegram-scheduler";
+
 grant select on users, sessions to "codegram-login";
+
+grant select, update, delete on outbox to "codegram-scheduler";
+grant select, insert, update on outbox_target to "codegram-scheduler";
+grant select, insert, delete on cron_slot to "codegram-scheduler";
+
+grant select, insert, delete on job_done to "codegram-worker";
+grant select on users, follows, snippets, snippet_likes, tally to "codegram-worker";
+grant update (followers_count, following_count, snippets_count) on users to "codegram-worker";
+grant update (likes_count) on snippets to "codegram-worker";
 
 grant select, insert, update, delete on all tables in schema public to "codegram-ctl";
 revoke insert, update, delete on schema_migrations from "codegram-ctl";

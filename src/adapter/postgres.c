@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { CONNECT_MS = 800, GRACE_MS = 300, AWAY_MS = 1000 };
+enum { CONNECT_MS = 500, GRACE_MS = 200, AWAY_MS = 1000 };
 
 struct db {
 	struct db_options options;

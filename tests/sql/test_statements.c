@@ -107,7 +107,7 @@ Test(statements, roles_are_refused_the_rest)
 		{ "codegram-api", "insert into schema_migrations values (9, 'x', 'x')" },
 		{ "codegram-login", "select * from snippets" },
 		{ "codegram-login", "delete from sessions" },
-		{ "codegram-worker", "select * from users" },
+		{ "codegram-worker", "update users set role = 'admin'" },
 		{ "codegram-scheduler", "select * from users" },
 		{ "codegram-ctl", "drop table users" },
 		{ "codegram-ctl", "update schema_migrations set number = 1" },
