@@ -16,6 +16,9 @@ grant update (full_name, bio, location, company, website, version, updated_at) o
   to "codegram-api";
 grant insert, update, delete on snippets to "codegram-api";
 
+grant select, update (is_read), delete on notifications to "codegram-api";
+grant select on notification_actors to "codegram-api";
+
 grant insert on outbox to "codegram-api", "codegram-login", "codegram-worker",
   "codegram-scheduler";
 

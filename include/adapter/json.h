@@ -21,6 +21,7 @@ enum err json_fill(
 
 /* Members; false when absent or of another type. Text lives as long as the object. */
 bool json_get_text(const struct json_t *object, const char *key, const char **out);
+bool json_has(const struct json_t *object, const char *key);
 bool json_get_int(const struct json_t *object, const char *key, int64_t *out);
 
 /* How many members the object has that are none of `keys` (NULL at the end). */

@@ -32,7 +32,7 @@ struct app {
 	struct fastcgi *fastcgi;
 	struct arena *arena;
 	struct slot *slot;
-	struct jwt_ring access;
+	struct jwt_ring access, live;
 	unsigned char cursor_key[32];
 	struct route_counters *counters; /* route_count + 1: the last is "none" */
 	struct counter_file *stats;

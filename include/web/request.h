@@ -67,6 +67,7 @@ struct request {
 	struct allowance allowance;
 	const void *form;
 	struct reply reply;
+	bool wakes;       /* it left something in the outbox: the scheduler is woken when it is done */
 	const char *step; /* the one it is in, or ended in */
 	int64_t began;    /* clock_mono() */
 };

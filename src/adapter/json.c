@@ -170,6 +170,12 @@ json_get_text(const struct json_t *object, const char *key, const char **out)
 }
 
 bool
+json_has(const struct json_t *object, const char *key)
+{
+	return json_object_get(object, key) != NULL;
+}
+
+bool
 json_get_int(const struct json_t *object, const char *key, int64_t *out)
 {
 	const json_t *value = json_object_get(object, key);

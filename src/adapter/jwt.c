@@ -179,7 +179,7 @@ read_claims(
 		return ERR_BAD_TOKEN;
 	if (out->issued > now + 60 || out->expires <= out->issued)
 		return ERR_BAD_TOKEN;
-	if (json_get_int(json, "nbf", &before) && before > now)
+	if (json_has(json, "nbf") && (!json_get_int(json, "nbf", &before) || before > now))
 		return ERR_BAD_TOKEN;
 	json_get_text(json, "username", &username);
 	json_get_text(json, "role", &role);

@@ -223,6 +223,7 @@ static const struct {
 	{ "54001", ERR_INVALID },
 	{ "CG401", ERR_BAD_TOKEN },
 	{ "CG403", ERR_SUSPENDED },
+	{ "CG40B", ERR_BLOCKED },
 };
 
 static enum err
@@ -260,12 +261,14 @@ word_of(struct db *db, const char *statement, const PGresult *result)
 }
 
 /* Reads the answers of `commands` commands up to the sync; the last one's result is *out. The
- * first failure decides the word. */
+ * first failure decides the word; *done commands succeeded before it. */
 static enum err
-answers(struct db *db, const char *name, int commands, int64_t deadline, PGresult **out)
+answers(
+    struct db *db, const char *name, int commands, int64_t deadline, PGresult **out, int *done)
 {
 	enum err word = OK;
 
+	*done = 0;
 	for (int i = 0; i <= commands;) {
 		PGresult *r;
 		ExecStatusType status;
@@ -284,6 +287,8 @@ answers(struct db *db, const char *name, int commands, int64_t deadline, PGresul
 		status = PQresultStatus(r);
 		if (status == PGRES_FATAL_ERROR && word == OK)
 			word = word_of(db, name, r);
+		if (word == OK && status != PGRES_PIPELINE_SYNC)
+			*done = i + 1;
 		if (i == commands - 1 &&
 		    (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
 			PQclear(*out);
@@ -317,7 +322,7 @@ round_trip(struct db *db, struct statement *st, const struct value *v, PGresult 
 {
 	int64_t deadline = clock_mono() + (int64_t)(db->options.timeout_ms + GRACE_MS) * 1000;
 	const char *texts[STATEMENT_PARAMS_MAX];
-	int commands = 1;
+	int commands = 1, done;
 	bool sent = true, begins = db->transaction && !db->begun;
 	bool prepares = st->prepared_on != db->serial;
 	char key[24];
@@ -341,8 +346,9 @@ round_trip(struct db *db, struct statement *st, const struct value *v, PGresult 
 	if (!sent)
 		return lost_or_late(db, st->name, deadline);
 	db->begun = db->begun || begins;
-	word = answers(db, st->name, commands, deadline, out);
-	if (word == OK)
+	word = answers(db, st->name, commands, deadline, out, &done);
+	/* It is prepared also when it was then refused, say by a constraint. */
+	if (prepares && done >= commands - 1)
 		st->prepared_on = db->serial;
 	return word;
 }
@@ -413,12 +419,13 @@ end_transaction(struct db *db, const char *how)
 	int64_t deadline = clock_mono() + (int64_t)(db->options.timeout_ms + GRACE_MS) * 1000;
 	PGresult *r = NULL;
 	enum err word;
+	int done;
 
 	db->begun = false;
 	if (!PQsendQueryParams(db->conn, how, 0, NULL, NULL, NULL, NULL, 0) ||
 	    !PQpipelineSync(db->conn) || !flushed(db, deadline))
 		return lost_or_late(db, how, deadline);
-	word = answers(db, how, 1, deadline, &r);
+	word = answers(db, how, 1, deadline, &r, &done);
 	PQclear(r);
 	return word;
 }

@@ -89,9 +89,6 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 
 	for (size_t i = 0; i < text.len; i++)
 		commas += text.ptr[i] == ',';
-	if (f->max > 0 && (int64_t)commas + 1 > f->max)
-		return fault_field(
-		    &scope->fault, where, "TOO_MANY", "has too many items", f->max);
 	out->items = arena_alloc(scope->arena, (commas + 1) * sizeof(*out->items));
 	if (out->items == NULL)
 		return ERR_NO_MEMORY;
@@ -100,6 +97,9 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 		struct span item = span_trim(span_cut(&rest, ','));
 		if (item.len == 0)
 			continue;
+		if (f->max > 0 && (int64_t)out->count == f->max)
+			return fault_field(
+			    &scope->fault, where, "TOO_MANY", "has too many items", f->max);
 		if (field_check_text(item, 1, f->item_max, f->rule, where, &scope->fault) != OK)
 			worst = ERR_INVALID;
 		if ((out->items[out->count++] = arena_text(scope->arena, item)) == NULL)

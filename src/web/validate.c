@@ -113,7 +113,9 @@ validate_body(struct request *r, void *out)
 		    "The body is too large: at most %zu bytes here", form->max_bytes);
 		return ERR_TOO_LARGE;
 	}
-	if (length < 0 || (body = arena_alloc(r->scope.arena, (size_t)length + 1)) == NULL)
+	if (length < 0)
+		return ERR_BAD_JSON;
+	if ((body = arena_alloc(r->scope.arena, (size_t)length + 1)) == NULL)
 		return ERR_NO_MEMORY;
 	got = fastcgi_read(r->app->fastcgi, body, (size_t)length);
 	TRY(json_object_of((struct span){ body, got }, &json, &r->scope));

@@ -241,6 +241,23 @@ Test(snippet, public_of_others_is_read_only)
 	forget(&a);
 }
 
+/* A statement whose first run on a connection is refused stays of use on that connection. */
+Test(snippet, refused_first)
+{
+	const char *mia = stack_token("mia"), *ann = stack_token("ann");
+	char out[64];
+	struct answer a;
+
+	stack_part("restart-part", "api-all");
+	stack_sql(
+	    "update users set suspended_at = now() where username = 'mia'", out, sizeof(out));
+	for (int i = 0; i < 32; i++) {
+		a = CALL("POST", "/api/v1/snippets", .token = i % 2 ? ann : mia, .body = HELLO);
+		cr_expect_eq(a.status, i % 2 ? 201 : 403, "%d: %ld", i, a.status);
+		forget(&a);
+	}
+}
+
 Test(snippet, suspended_and_deleted_people_write_nothing)
 {
 	const char *eve = stack_token("eve");

@@ -68,6 +68,17 @@ Test(arena, ceiling_bounds_one_life)
 	arena_free(a);
 }
 
+Test(arena, a_ceiling_between_two_steps_holds_too)
+{
+	struct arena *a = arena_make(64, 1000);
+
+	cr_assert_not_null(arena_alloc(a, 992));
+	for (int i = 0; i < 100; i++)
+		cr_assert_null(arena_alloc(a, 8));
+	cr_assert_leq(arena_used(a), 1000);
+	arena_free(a);
+}
+
 Test(arena, many_lives_do_not_grow)
 {
 	struct arena *a = arena_make(128, 1 << 20);

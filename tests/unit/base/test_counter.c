@@ -266,7 +266,9 @@ expect_refused(const char *how)
 
 Test(counter, broken_files_are_refused)
 {
-	static const uint64_t many = 5, huge = UINT64_MAX;
+	static const uint64_t many = 5, huge = UINT64_MAX,
+	                      wrapped = UINT64_C(1)
+	                                << 58; /* times 192 bytes, in 64 bits, is 0 */
 
 	make_file();
 	break_file(-1, 0, "X", 1);
@@ -286,6 +288,9 @@ Test(counter, broken_files_are_refused)
 	make_file();
 	break_file(-1, 16, &huge, 8);
 	expect_refused("a length that overflows");
+	make_file();
+	break_file(-1, 16, &wrapped, 8);
+	expect_refused("a length that wraps to fit");
 	make_file();
 	break_file(-1, 24, &many, 8);
 	expect_refused("more series than room");

@@ -141,9 +141,8 @@ Test(page, made_up_cursors)
 {
 	static const char *const cursors[] = { "x", "~", "~~", "1~" ID "~",
 		"1~" ID "~AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA",
-		"~AAAAAAAAAAAAAAAAAAAAAA", "%00",
-		"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
-		"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF" };
+		"~AAAAAAAAAAAAAAAAAAAAAA", "%00~%00~AAAAAAAAAAAAAAAAAAAAAA",
+		"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF~AAAAAAAAAAAAAAAAAAAAAA" };
 
 	for (size_t i = 0; i < sizeof(cursors) / sizeof(*cursors); i++)
 		cr_assert_eq(

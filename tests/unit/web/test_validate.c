@@ -104,6 +104,21 @@ Test(validate, unknown_parameters_are_told_when_asked_for)
 	cr_assert_not_null(strstr(headers(), "Preference-Applied: handling=strict\r\n"));
 }
 
+/* Exactly as long as it says: ASan sees a byte read past the end. */
+Test(validate, cut_escapes_are_not_read_on)
+{
+	static const char *const cuts[] = { "author=%", "author=%4", "author=%41", "%", "%6",
+		"=%" };
+
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+		size_t len = strlen(cuts[i]);
+		char *copy = malloc(len);
+		memcpy(copy, cuts[i], len);
+		query((struct span){ copy, len });
+		free(copy);
+	}
+}
+
 Test(validate, hostile_queries_end_well)
 {
 	size_t len = 1 << 20;
