@@ -67,7 +67,8 @@ struct request {
 	struct allowance allowance;
 	const void *form;
 	struct reply reply;
-	bool wakes;       /* it left something in the outbox: the scheduler is woken when it is done */
+	bool
+	    wakes; /* it left something in the outbox: the scheduler is woken when it is done */
 	const char *step; /* the one it is in, or ended in */
 	int64_t began;    /* clock_mono() */
 };

@@ -79,7 +79,8 @@ apply(struct app *app)
 		return false;
 	}
 	/* Without its key there are no tokens for the relay, and all else works. */
-	jwt_ring_fill(&app->live, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET, NULL, NULL);
+	jwt_ring_fill(
+	    &app->live, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET, NULL, NULL);
 	crypto_hmac(span_of(s->JWT_REFRESH_SECRET), SPAN("codegram cursor"), app->cursor_key);
 	log_open("codegram-api", (enum log_level)s->LOG_LEVEL, s->LOG_DIR);
 	app->settings = s;
