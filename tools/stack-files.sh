@@ -24,7 +24,7 @@ write_configuration() {
 		secrets+=("$line")
 	done
 	for line in "DATABASE_URL=postgresql:///codegram?host=$run" "REDIS_URL=unix://$run/redis.sock" \
-		"${secrets[@]}" FRONTEND_URL=http://localhost:3000 LOG_LEVEL=info "RUN_DIR=$run" \
+		"${secrets[@]}" "FRONTEND_URL=http://localhost:3000,http://127.0.0.1:$picked_port,http://localhost:$picked_port" LOG_LEVEL=info "RUN_DIR=$run" \
 		"SQL_DIR=$root/sql" "RATE_LIMIT=$rate_limit"; do
 		[[ " ${sets[*]}" == *" ${line%%=*}="* ]] || printf '%s\n' "$line"
 	done >"$dir/codegram.conf.new"
@@ -50,7 +50,7 @@ write_nginx() {
 	for file in "$root"/nginx/*.conf; do
 		fill "$file" USER '' CONF_DIR "$dir/nginx" RUN_DIR "$run" LOG_DIR "$dir/log/nginx" \
 			PID_FILE "$dir/nginx/nginx.pid" TEMP_DIR "$dir/nginx/temp" \
-			CACHE_DIR "$dir/nginx/cache" CACHE "$cache_zone" LISTEN "$bind:$picked_port" \
+			SITE_DIR "$root/nginx/site" CACHE_DIR "$dir/nginx/cache" CACHE "$cache_zone" LISTEN "$bind:$picked_port" \
 			LOGIN_RATE "$login_rate" LOGIN_BURST "$login_burst" CONNECTIONS "$limit" \
 			ORIGINS "$origins" >"$dir/nginx/${file##*/}"
 	done

@@ -30,6 +30,31 @@ enum err redis_run(struct redis *r, struct redis_script *script, int keys, int a
 
 enum err redis_ping(struct redis *r, struct fault *fault);
 
+/* Any command; words and replies may hold any byte. A reply's values, nested lists flattened,
+ * are copied into the scope's arena; texts are NUL-terminated there, nil is a NULL pointer.
+ * An error reply is ERR_INTERNAL with its text as the story; of a function that is not loaded
+ * ERR_NOT_FOUND. Like all calls it is sent again when the connection turns out to be dead. */
+struct redis_value {
+	bool is_number;
+	int64_t number; /* of a text: 0 */
+	struct span text;
+};
+struct redis_reply {
+	struct redis_value *values;
+	size_t count;
+};
+enum err redis_call(struct redis *r, const struct span *words, size_t count,
+    struct redis_reply *out, struct scope *scope);
+
+/* A command that may wait for long (BLPOP), on a connection used for nothing else meanwhile:
+ * send it, poll redis_fd() (-1: not connected) for reading, take the reply when it is *there.
+ * Never waits; of a subscription take until nothing is *there. A failure ends the connection. */
+enum err redis_send(
+    struct redis *r, const struct span *words, size_t count, struct scope *scope);
+int redis_fd(const struct redis *r);
+enum err redis_take(struct redis *r, struct redis_reply *out, bool *there, struct scope *scope);
+void redis_drop(struct redis *r);
+
 /* One value of CONFIG GET or a line of INFO, for doctor; "" when there is none. */
 enum err redis_config(
     struct redis *r, const char *key, char *out, size_t size, struct fault *fault);

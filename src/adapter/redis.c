@@ -1,7 +1,9 @@
 /* redis: connect, call, and give up in time. */
 #include "adapter/redis.h"
 
+#include <errno.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -120,6 +122,162 @@ ask(struct redis *r, int words, const char **word, redisReply **out, struct faul
 		disconnect(r);
 	}
 	return away(r, word[0], f);
+}
+
+static size_t
+values_in(const redisReply *reply)
+{
+	size_t n = 0;
+
+	if (reply->type != REDIS_REPLY_ARRAY)
+		return 1;
+	for (size_t i = 0; i < reply->elements; i++)
+		n += values_in(reply->element[i]);
+	return n;
+}
+
+static bool
+copy(const redisReply *reply, struct redis_reply *out, struct arena *arena)
+{
+	struct redis_value *v;
+
+	if (reply->type == REDIS_REPLY_ARRAY) {
+		for (size_t i = 0; i < reply->elements; i++)
+			if (!copy(reply->element[i], out, arena))
+				return false;
+		return true;
+	}
+	v = &out->values[out->count++];
+	*v = (struct redis_value){ .is_number = reply->type == REDIS_REPLY_INTEGER };
+	if (v->is_number)
+		v->number = reply->integer;
+	else if (reply->type != REDIS_REPLY_NIL) {
+		v->text.ptr = arena_text(arena, (struct span){ reply->str, reply->len });
+		v->text.len = reply->len;
+		return v->text.ptr != NULL;
+	}
+	return true;
+}
+
+/* Takes the reply over: frees it. */
+static enum err
+flat(redisReply *reply, struct redis_reply *out, struct scope *scope)
+{
+	enum err e = OK;
+
+	*out = (struct redis_reply){ .count = 0 };
+	if (reply->type == REDIS_REPLY_ERROR) {
+		e = strncmp(reply->str, "ERR Function not found", 22) == 0 ? ERR_NOT_FOUND
+		                                                           : ERR_INTERNAL;
+		fault(&scope->fault, e, "Redis: %s", reply->str);
+	} else {
+		/* a list may be empty, an allocation not */
+		size_t bytes = (values_in(reply) + 1) * sizeof(*out->values);
+		out->values = arena_alloc(scope->arena, bytes);
+		if (out->values == NULL || !copy(reply, out, scope->arena))
+			e = ERR_NO_MEMORY;
+	}
+	freeReplyObject(reply);
+	return e;
+}
+
+/* The other side went away between calls; not a time-out. */
+static bool
+closed_by_peer(const redisContext *c)
+{
+	return c->err == REDIS_ERR_EOF ||
+	       (c->err == REDIS_ERR_IO && (errno == EPIPE || errno == ECONNRESET));
+}
+
+struct command {
+	const char **word;
+	size_t *len;
+	int count;
+};
+
+static enum err
+command_of(const struct span *words, size_t count, struct command *c, struct scope *scope)
+{
+	c->word = arena_alloc(scope->arena, count * sizeof(*c->word));
+	c->len = arena_alloc(scope->arena, count * sizeof(*c->len));
+	c->count = (int)count;
+	if (c->word == NULL || c->len == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < count; i++) {
+		c->word[i] = words[i].len ? words[i].ptr : "";
+		c->len[i] = words[i].len;
+	}
+	return OK;
+}
+
+enum err
+redis_call(struct redis *r, const struct span *words, size_t count, struct redis_reply *out,
+    struct scope *scope)
+{
+	struct command c;
+
+	TRY(command_of(words, count, &c, scope));
+	for (int attempt = 0; attempt < 2; attempt++) {
+		bool fresh = r->context == NULL;
+		redisReply *reply;
+		TRY(connected(r, &scope->fault));
+		reply = redisCommandArgv(r->context, c.count, c.word, c.len);
+		if (reply != NULL)
+			return flat(reply, out, scope);
+		if (fresh || !closed_by_peer(r->context))
+			break;
+		disconnect(r);
+	}
+	return away(r, c.word[0], &scope->fault);
+}
+
+enum err
+redis_send(struct redis *r, const struct span *words, size_t count, struct scope *scope)
+{
+	struct command c;
+	int done = 0;
+
+	TRY(command_of(words, count, &c, scope));
+	TRY(connected(r, &scope->fault));
+	if (redisAppendCommandArgv(r->context, c.count, c.word, c.len) != REDIS_OK)
+		return away(r, c.word[0], &scope->fault);
+	while (!done)
+		if (redisBufferWrite(r->context, &done) != REDIS_OK)
+			return away(r, c.word[0], &scope->fault);
+	return OK;
+}
+
+int
+redis_fd(const struct redis *r)
+{
+	return r->context ? r->context->fd : -1;
+}
+
+enum err
+redis_take(struct redis *r, struct redis_reply *out, bool *there, struct scope *scope)
+{
+	struct pollfd p = { .events = POLLIN };
+	void *reply = NULL;
+
+	*there = false;
+	if (r->context == NULL)
+		return fault(&scope->fault, ERR_AWAY, "Redis: no connection");
+	p.fd = r->context->fd;
+	/* Several replies may have come by one read. */
+	if (redisGetReplyFromReader(r->context, &reply) != REDIS_OK)
+		return away(r, "waiting", &scope->fault);
+	if (reply == NULL && poll(&p, 1, 0) > 0 &&
+	    (redisBufferRead(r->context) != REDIS_OK ||
+	        redisGetReplyFromReader(r->context, &reply) != REDIS_OK))
+		return away(r, "waiting", &scope->fault);
+	*there = reply != NULL;
+	return reply != NULL ? flat(reply, out, scope) : OK;
+}
+
+void
+redis_drop(struct redis *r)
+{
+	disconnect(r);
 }
 
 static enum err
