@@ -20,12 +20,13 @@ CFLAGS	?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) -Iinclude -I$(GEN)/include \
 	$(shell pkg-config --cflags libpq) -DCODEGRAM_VERSION='"$(VERSION)"' -DCODEGRAM_PREFIX='"$(PREFIX)"' -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(OPT) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
-LIBS	:= -lfcgi -lpq -lhiredis -ljansson -ljwt -lcrypto -lsystemd -lxxhash -lunistring
+LIBS	:= -lfcgi -lpq -lhiredis -ljansson -ljwt -lcrypto -lsystemd -lxxhash -lunistring -lwebsockets -lev
 
-PROGRAMS := codegram-api codegramctl
+PROGRAMS := codegram-api codegramctl codegram-worker codegram-scheduler codegram-relay
 SOURCES	:= $(filter-out src/main/codegram%,$(sort $(wildcard src/*/*.c)))
 QUERIES	:= $(patsubst sql/query/%.sql,%,$(sort $(wildcard sql/query/*.sql)))
 GEN_C	:= $(QUERIES:%=$(GEN)/src/store/%.c) $(GEN)/src/store/statements.c
+GEN_C	+= $(GEN)/src/queue/library_text.c
 GEN_H	:= $(QUERIES:%=$(GEN)/include/store/%.h)
 OBJECTS	:= $(SOURCES:src/%.c=$(B)/obj/%.o) $(GEN_C:$(GEN)/src/%.c=$(B)/obj/gen/%.o)
 LIBRARY	:= $(B)/libcodegram.a
@@ -52,6 +53,13 @@ $(GEN)/src/store/statements.c: $(QUERIES:%=sql/query/%.sql) tools/sqlgen.awk
 	@mkdir -p $(@D)
 	awk -v mode=index -f tools/sqlgen.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
 
+# The Redis functions as C, a text for each line (ISO C promises no more than 4095 bytes of one).
+$(GEN)/src/queue/library_text.c: src/queue/library.lua
+	@mkdir -p $(@D)
+	awk 'BEGIN { print "extern const char *const queue_library_text[];\nconst char *const queue_library_text[] = {" } \
+		{ gsub(/[\\"]/, "\\\\&"); print "\t\"" $$0 "\\n\"," } \
+		END { print "\t0\n};" }' $< > $@.tmp && mv $@.tmp $@
+
 $(B)/obj/gen/%.o: $(GEN)/src/%.c Makefile | $(GEN_H)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -70,7 +78,19 @@ $(B)/bin/%: $(B)/obj/main/%.o $(LIBRARY)
 $(B)/bin/codegram-api: $(B)/obj/main/codegram_api.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/bin/codegram-worker: $(B)/obj/main/codegram_worker.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/bin/codegram-scheduler: $(B)/obj/main/codegram_scheduler.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/bin/codegram-relay: $(B)/obj/main/codegram_relay.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(ENDED) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+$(B)/tests/queue/test_01_%: $(B)/obj/tests/queue/test_01_%.o $(ENDED) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 $(B)/tests/canary/%: $(B)/obj/tests/canary/%.o $(ENDED)

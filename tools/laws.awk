@@ -12,7 +12,7 @@ BEGIN {
 	# library header: its owners, below src/
 	owner["libpq-fe.h"] = "adapter/postgres.c adapter/postgres_row.c adapter/render.c"
 	owner["hiredis/"] = "adapter/redis.c adapter/redis_async.c"
-	owner["ev.h"] = "adapter/redis_async.c"
+	owner["ev.h"] = "adapter/redis_async.c adapter/loop.c"
 	owner["fcgiapp.h"] = "adapter/fastcgi.c"
 	owner["jansson.h"] = "adapter/json.c"
 	owner["jwt.h"] = "adapter/jwt.c"

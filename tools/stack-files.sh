@@ -10,7 +10,7 @@ fill() {
 	text=$(<"$1")
 	shift
 	while (($#)); do
-		text=${text//"@$1@"/$2}
+		text=${text//"@$1@"/"$2"} # quoted: & would be what was found
 		shift 2
 	done
 	printf '%s\n' "$text"
@@ -19,13 +19,13 @@ fill() {
 write_configuration() {
 	local before='' key line secrets=()
 	[[ ! -f $dir/codegram.conf ]] || before=$(<"$dir/codegram.conf")
-	for key in JWT_SECRET JWT_REFRESH_SECRET JWT_LIVE_SECRET; do
+	for key in JWT_SECRET JWT_REFRESH_SECRET JWT_LIVE_SECRET REDIS_PASSWORD; do
 		line=$(grep -m 1 "^$key=" <<<"$before") || line=$key=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
 		secrets+=("$line")
 	done
 	for line in "DATABASE_URL=postgresql:///codegram?host=$run" "REDIS_URL=unix://$run/redis.sock" \
 		"${secrets[@]}" "FRONTEND_URL=http://localhost:3000,http://127.0.0.1:$picked_port,http://localhost:$picked_port" LOG_LEVEL=info "RUN_DIR=$run" \
-		"SQL_DIR=$root/sql" "RATE_LIMIT=$rate_limit"; do
+		"SQL_DIR=$root/sql" "RATE_LIMIT=$rate_limit" RELAY_DRAIN_SECONDS=2; do
 		[[ " ${sets[*]}" == *" ${line%%=*}="* ]] || printf '%s\n' "$line"
 	done >"$dir/codegram.conf.new"
 	((${#sets[@]} == 0)) || printf '%s\n' "${sets[@]}" >>"$dir/codegram.conf.new"
@@ -34,7 +34,13 @@ write_configuration() {
 	mv "$dir/codegram.conf.new" "$dir/codegram.conf"
 
 	fill "$root/systemd/redis.conf" REDIS_SOCKET "$run/redis.sock" REDIS_DIR "$dir/redis" \
-		>"$dir/redis/redis.conf"
+		REDIS_USERS "$dir/redis/users.conf" >"$dir/redis/redis.conf"
+	# The default user stays for people and tests: nobody else comes to this socket.
+	fill "$root/systemd/redis-users.conf" REDIS_DEFAULT 'on nopass ~* &* +@all' REDIS_HASH \
+		"$(sed -n 's/^REDIS_PASSWORD=//p' "$dir/codegram.conf" | tr -d '\n' | sha256sum | cut -d ' ' -f 1)" \
+		>"$dir/redis/users.conf"
+	chmod 0640 "$dir/redis/users.conf"
+	[[ $user == "$me" ]] || chown "$user:" "$dir/redis/users.conf"
 }
 
 write_nginx() {

@@ -5,6 +5,7 @@
 #include "adapter/postgres.h"
 #include "base/conf.h"
 #include "model/form.h"
+#include "queue/schedule.h"
 
 struct ctl {
 	const char *name; /* of the command */
@@ -13,7 +14,9 @@ struct ctl {
 	const char *conf_path;
 	struct scope scope;
 	bool json;
-	struct db *db; /* by ctl_db(); freed by main() */
+	struct db *db;                    /* by ctl_db(); freed by main() */
+	const struct schedule *schedules; /* job/schedules.def */
+	size_t schedule_count;
 };
 
 struct command {

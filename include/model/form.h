@@ -17,6 +17,7 @@
 	}                                                                                      \
 	;
 #include "model/form.def"
+#include "model/payload.def"
 #include "model/row.def"
 #include "model/settings.def"
 #undef FORM_BEGIN
@@ -33,6 +34,7 @@
 	}                                                                                      \
 	;
 #include "model/form.def"
+#include "model/payload.def"
 #include "model/row.def"
 #include "model/settings.def"
 #undef FORM_BEGIN

@@ -186,6 +186,20 @@ json_get_int(const struct json_t *object, const char *key, int64_t *out)
 	return true;
 }
 
+const struct json_t *
+json_get_object(const struct json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_object(value) ? value : NULL;
+}
+
+const char *
+json_get_item(const struct json_t *object, const char *key, size_t i)
+{
+	return json_string_value(json_array_get(json_object_get(object, key), i));
+}
+
 size_t
 json_others(const struct json_t *object, const char *const *keys)
 {

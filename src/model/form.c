@@ -14,6 +14,7 @@
 	}                                                                                      \
 	;
 #include "model/form.def"
+#include "model/payload.def"
 #include "model/row.def"
 #include "model/settings.def"
 #undef FORM_BEGIN
@@ -27,5 +28,6 @@
 #define FIELD(...)
 #define FORM_END(this_form)
 #include "model/form.def"
+#include "model/payload.def"
 #include "model/row.def"
 #include "model/settings.def"

@@ -12,7 +12,7 @@ bad() {
 
 make -s
 make -s install "DESTDIR=$to" PREFIX=/usr
-for file in usr/bin/codegramctl usr/sbin/codegram-api usr/share/codegram/sql/grant.sql \
+for file in usr/bin/codegramctl usr/sbin/codegram-api usr/sbin/codegram-relay usr/sbin/codegram-scheduler usr/sbin/codegram-worker usr/share/codegram/sql/grant.sql \
 	usr/share/codegram/sql/migrate/0001_foundation.sql usr/lib/sysusers.d/codegram.conf \
 	usr/share/codegram/site/index.html usr/lib/tmpfiles.d/codegram.conf etc/codegram/codegram.conf etc/nginx/codegram/nginx.conf \
 	usr/lib/systemd/system/codegram-api@.socket; do
@@ -31,9 +31,9 @@ command -v systemd-analyze >/dev/null || {
 	echo "systemd-analyze is not installed"
 	exit 77
 }
-sed -i "s|=/usr/sbin/codegram-api|=$to/usr/sbin/codegram-api|" "$to"/usr/lib/systemd/system/*.service
+sed -i "s|=/usr/sbin/codegram-|=$to/usr/sbin/codegram-|" "$to"/usr/lib/systemd/system/*.service
 said=$(SYSTEMD_UNIT_PATH=$to/usr/lib/systemd/system: systemd-analyze verify --man=no \
-	codegram.target codegram-api@{all,login}.{socket,service} codegram-redis.service 2>&1) || bad "$said"
+	codegram.target codegram-api@{all,login}.{socket,service} codegram-redis.service codegram-relay.{socket,service} codegram-scheduler.service codegram-worker.service 2>&1) || bad "$said"
 [[ -z $said ]] || bad "systemd-analyze verify: $said"
 for pool in all login; do
 	score=$(SYSTEMD_UNIT_PATH=$to/usr/lib/systemd/system: systemd-analyze security --offline=yes \

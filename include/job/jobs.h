@@ -1,0 +1,18 @@
+/* jobs: the rows of jobs.def and the prototypes of their handlers. */
+#ifndef JOB_JOBS_H
+#define JOB_JOBS_H
+
+#include "queue/job.h"
+
+extern const struct job_row jobs[];
+extern const size_t job_count;
+
+#define JOB(name, queue, form, attempts, backoff_ms, seconds, handler)                         \
+	enum err job_##handler(struct job *job);
+#include "job/jobs.def"
+#undef JOB
+
+/* The row of that name, or NULL. */
+const struct job_row *job_find(const char *name);
+
+#endif

@@ -1,0 +1,91 @@
+/* codegram-relay: live connections (WebSocket). May touch: its listening socket, Redis,
+ * RUN_DIR/stats; no database, no network beyond Redis.
+ * Started by systemd (codegram-relay.socket) or by hand with --listen. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/json.h"
+#include "adapter/notify.h"
+#include "base/log.h"
+#include "main/program.h"
+#include "relay/relay.h"
+
+static const char help[] =
+    "usage: codegram-relay [options]\n"
+    "Pushes live events to WebSocket clients (protocol cg.v1), behind nginx.\n\n"
+    "  -c, --config FILE    configuration (default /etc/codegram/codegram.conf)\n"
+    "  -l, --listen WHERE   make the socket here: /PATH or ADDRESS:PORT; else it is taken\n"
+    "                       from systemd\n"
+    "  -h, --help           this text          -V, --version\n\n"
+    "Signals: TERM leaves the port, closes the connections in slices and ends within\n"
+    "RELAY_DRAIN_SECONDS; USR1 reopens the files of LOG_DIR.\n"
+    "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.\n";
+
+static struct program program;
+
+static void
+read_arguments(int argc, char **argv, const char **config, const char **listen_at)
+{
+	static const struct option options[] = { { "config", 1, NULL, 'c' },
+		{ "listen", 1, NULL, 'l' }, { "help", 0, NULL, 'h' },
+		{ "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:l:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'c': *config = optarg; break;
+		case 'l': *listen_at = optarg; break;
+		default: program_word(c, help);
+		}
+	}
+	if (optind < argc)
+		program_usage("codegram-relay takes no arguments, only options");
+}
+
+/* There are no next and previous keys for live tokens yet: they live fifteen minutes. */
+static bool
+apply(struct relay *relay, const char *config)
+{
+	struct settings *s;
+
+	if (!program_load(&program, config))
+		return false;
+	s = program.settings;
+	if (jwt_ring_fill(&relay->tokens, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET,
+	        NULL, NULL) != OK) {
+		LOG(LEVEL_ERROR, "settings.refused",
+		    L_TEXT("reason", "JWT_LIVE_SECRET is required"));
+		return false;
+	}
+	log_open("codegram-relay", (enum log_level)s->LOG_LEVEL, s->LOG_DIR);
+	relay->settings = s;
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct relay relay;
+	const char *config = NULL, *listen_at = NULL;
+	int code;
+
+	read_arguments(argc, argv, &config, &listen_at);
+	log_open("codegram-relay", LEVEL_INFO, NULL);
+	json_seed();
+	if (!apply(&relay, config))
+		return 1;
+	relay.listen_fd = listen_at ? relay_listen(listen_at) : notify_listen_fd();
+	if (relay.listen_fd < 0 || fcntl(relay.listen_fd, F_SETFL, O_NONBLOCK) < 0) {
+		LOG(LEVEL_ERROR, "socket.not_opened",
+		    L_TEXT("path", listen_at ? listen_at : "fd 3"),
+		    L_TEXT("reason",
+		        listen_at ? strerror(errno) : "none was inherited; use --listen"));
+		return 1;
+	}
+	code = relay_run(&relay);
+	arena_free(program.arena);
+	return code;
+}

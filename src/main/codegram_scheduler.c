@@ -1,0 +1,76 @@
+/* codegram-scheduler: outbox rows and due jobs → Redis, the clock → jobs. Any number may run.
+ * May touch: PostgreSQL and Redis by their sockets, RUN_DIR/stats. No network.
+ * Started by systemd (codegram-scheduler.service) or by hand. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "job/schedules.h"
+#include "main/program.h"
+#include "queue/scheduler.h"
+
+static const char help[] =
+    "usage: codegram-scheduler [options]\n"
+    "Moves outbox rows to the job queues and the live events' log, starts scheduled jobs,\n"
+    "and wakes delayed ones. Any number may run; they share the work by PostgreSQL.\n\n"
+    "  -c, --config FILE    configuration (default /etc/codegram/codegram.conf)\n"
+    "  -h, --help           this text          -V, --version\n\n"
+    "Signals: TERM ends it, USR1 reopens the files of LOG_DIR.\n"
+    "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.\n";
+
+static const char *
+read_arguments(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", 1, NULL, 'c' },
+		{ "help", 0, NULL, 'h' }, { "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+	const char *config = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		if (c != 'c')
+			program_word(c, help);
+		config = optarg;
+	}
+	if (optind < argc)
+		program_usage("codegram-scheduler takes no arguments, only options");
+	return config;
+}
+
+static struct counter_file *
+open_counters(const struct settings *settings)
+{
+	char path[4096];
+	struct counter_file *stats;
+
+	snprintf(path, sizeof(path), "%s/stats", settings->RUN_DIR);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/stats/scheduler.stats", settings->RUN_DIR);
+	stats = counter_open(path, 256);
+	if (stats == NULL)
+		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
+		    L_TEXT("reason", strerror(errno)));
+	return stats;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct program program;
+	struct scheduler_options options;
+	const char *config = read_arguments(argc, argv);
+	int code;
+
+	log_open("codegram-scheduler", LEVEL_INFO, NULL);
+	if (!program_load(&program, config))
+		return 1;
+	log_open("codegram-scheduler", (enum log_level)program.settings->LOG_LEVEL,
+	    program.settings->LOG_DIR);
+	options = (struct scheduler_options){ program.settings, program.arena, schedules,
+		schedule_count, open_counters(program.settings) };
+	code = scheduler_run(&options);
+	counter_close(options.stats);
+	arena_free(program.arena);
+	return code;
+}

@@ -1,0 +1,151 @@
+/* keeper: one loop over signals, children, Redis and the clock. */
+#include "queue/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "adapter/notify.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "queue/round.h"
+
+enum {
+	TURN_FIRST = 256 * KIB,
+	TURN_CEILING = 64 * KIB * KIB,
+	TURN_MAX_MS = 1000,
+	LAST_WORDS_MS = 3000, /* for Redis to hear what was given back */
+};
+
+static void
+take_signal(struct keeper *k, int number)
+{
+	switch (number) {
+	case SIGTERM:
+	case SIGINT:
+		if (k->stopping)
+			break;
+		notify_stopping();
+		k->stopping = clock_mono();
+		LOG(LEVEL_INFO, "worker.stopping",
+		    L_INT("running", slots_in(&k->slots, SLOT_RUNNING)));
+		break;
+	case SIGUSR1:
+		log_reopen();
+		for (int i = 0; i < k->slots.count; i++)
+			if (k->slots.slot[i].pid > 1)
+				kill(k->slots.slot[i].pid, SIGUSR1);
+		break;
+	default: break; /* SIGCHLD: slots_bury() looks anyway */
+	}
+}
+
+/* Descriptors: signals, the wake-up connection, each child. */
+static void
+sleep_until_something(struct keeper *k)
+{
+	size_t count = 2 + (size_t)k->slots.count;
+	struct pollfd *p = arena_alloc(k->scope.arena, count * sizeof(*p));
+	int64_t pause = round_pause(k), limit = slots_pause(&k->slots, TURN_MAX_MS);
+	int number;
+
+	if (p == NULL)
+		return;
+	p[0] = (struct pollfd){ k->signal_fd, POLLIN, 0 };
+	p[1] = (struct pollfd){ k->asked ? redis_fd(k->wake) : -1, POLLIN, 0 };
+	for (size_t i = 2; i < count; i++) {
+		struct slot *slot = &k->slots.slot[i - 2];
+		bool running = slot->pid != 0 && slot->state == SLOT_RUNNING;
+		p[i] = (struct pollfd){ running ? slot->fd : -1, POLLIN, 0 };
+	}
+	if (poll(p, count, (int)(pause < limit ? pause : limit)) < 0)
+		return;
+	while ((number = proc_next_signal(k->signal_fd)) != 0)
+		take_signal(k, number);
+	for (size_t i = 2; i < count; i++)
+		if (p[i].revents != 0)
+			slot_hear(&k->slots, &k->slots.slot[i - 2]);
+	slots_bury(&k->slots);
+	if (p[1].revents != 0)
+		round_woken(k);
+}
+
+static bool
+alive(const struct keeper *k)
+{
+	for (int i = 0; i < k->slots.count; i++)
+		if (k->slots.slot[i].pid != 0)
+			return true;
+	return false;
+}
+
+/* Free children leave at once, running ones when they are done or their time is over. */
+static bool
+drained(struct keeper *k)
+{
+	int64_t waited = clock_mono() - k->stopping;
+	int64_t drain = k->worker->settings->WORKER_DRAIN_MS * 1000;
+
+	if (!k->stopping)
+		return false;
+	slots_stop(&k->slots, waited >= drain);
+	if (waited > drain + LAST_WORDS_MS * 1000)
+		return true;
+	return !alive(k) && slots_in(&k->slots, SLOT_RUNNING) == 0 &&
+	       slots_in(&k->slots, SLOT_ENDED) == 0;
+}
+
+static void
+feed(int64_t *fed)
+{
+	int64_t interval = notify_watchdog_interval();
+
+	if (interval == 0 || clock_mono() - *fed < interval / 3)
+		return;
+	*fed = clock_mono();
+	notify_watchdog();
+}
+
+static bool
+keeper_open(struct keeper *k, struct worker *worker)
+{
+	size_t bytes = (size_t)worker->children * sizeof(struct slot);
+
+	k->worker = worker;
+	k->slots = (struct slots){ .worker = worker, .count = worker->children };
+	k->slots.slot = arena_alloc(worker->arena, bytes);
+	k->scope.arena = arena_make(TURN_FIRST, TURN_CEILING);
+	k->signal_fd = proc_signals();
+	return k->slots.slot != NULL && k->scope.arena != NULL && k->signal_fd >= 0 &&
+	       round_open(k);
+}
+
+int
+keeper_run(struct worker *worker)
+{
+	static struct keeper k;
+	int64_t fed = 0;
+
+	if (!keeper_open(&k, worker)) {
+		LOG(LEVEL_ERROR, "worker.not_started", L_TEXT("reason", strerror(errno)));
+		return 1;
+	}
+	notify_ready();
+	LOG(LEVEL_INFO, "worker.started", L_TEXT("consumer", k.consumer),
+	    L_INT("children", worker->children));
+	while (!drained(&k)) {
+		slots_start(&k.slots, round_forget, &k);
+		round_talk(&k);
+		round_listen(&k);
+		sleep_until_something(&k);
+		slots_limit(&k.slots);
+		feed(&fed);
+		arena_reset(k.scope.arena);
+	}
+	redis_free(k.redis);
+	redis_free(k.wake);
+	arena_free(k.scope.arena);
+	LOG(LEVEL_INFO, "worker.stopped", L_TEXT("consumer", k.consumer));
+	return 0;
+}

@@ -1,0 +1,367 @@
+/* round: the keeper's side of the queue. Nothing here may end the worker: a call that fails is
+ * made again a moment later, and what was answered to a call whose answer got lost is found by
+ * the next beat. */
+#include "queue/round.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+
+enum {
+	POLL_MS = 1000, /* a look at all queues, whatever the wake lists say */
+	RETRY_MS = 250,
+	REDIS_MS = 1000,
+	LISTEN_S = 5,
+	LISTEN_LATE_MS = 8000, /* then that connection is dead */
+};
+#define NEVER INT64_MAX
+
+static int64_t
+in(int64_t ms)
+{
+	return clock_mono() + ms * 1000;
+}
+
+bool
+round_open(struct keeper *k)
+{
+	const struct settings *s = k->worker->settings;
+	char host[32] = "";
+	unsigned char bytes[4];
+
+	k->options = (struct redis_options){ s->REDIS_URL, "codegram-worker", s->REDIS_PASSWORD,
+		s->REDIS_TIMEOUT_MS > REDIS_MS ? (int)s->REDIS_TIMEOUT_MS : REDIS_MS };
+	k->redis = redis_make(&k->options);
+	k->wake = redis_make(&k->options);
+	gethostname(host, sizeof(host) - 1);
+	random_bytes(bytes, sizeof(bytes));
+	snprintf(k->consumer, sizeof(k->consumer), "%s-%d-%02x%02x%02x%02x", host,
+	    (int)getpid(), bytes[0], bytes[1], bytes[2], bytes[3]);
+	for (int q = 0; q < QUEUE_COUNT; q++) {
+		k->hot[q] = true;
+		k->due[q] = NEVER;
+	}
+	k->beat_at = in(QUEUE_BEAT_MS);
+	k->reap_at = in(QUEUE_REAP_MS);
+	k->poll_at = in(POLL_MS);
+	return k->redis != NULL && k->wake != NULL;
+}
+
+void
+round_forget(void *keeper)
+{
+	struct keeper *k = keeper;
+
+	redis_free(k->redis);
+	redis_free(k->wake);
+	close(k->signal_fd);
+}
+
+/* True when the call did well. After one that did not, the others wait a moment too, and then
+ * a beat comes first: Redis may have given jobs in an answer that was lost. */
+static bool
+well(struct keeper *k, enum err e)
+{
+	if (e == OK) {
+		if (k->away)
+			LOG(LEVEL_INFO, "queue.back", L_TEXT("consumer", k->consumer));
+		k->away = false;
+		return true;
+	}
+	if (!k->away)
+		LOG(LEVEL_WARN, "queue.away", L_TEXT("reason", k->scope.fault.story));
+	fault_reset(&k->scope.fault);
+	k->away = true;
+	k->retry_at = in(RETRY_MS);
+	k->beat_at = 0;
+	return false;
+}
+
+static void
+refused(const struct slot *slot)
+{
+	LOG(LEVEL_WARN, "job.refused", L_TEXT("job", slot->row->name),
+	    L_TEXT("id", slot->lease.id), L_TEXT("reason", "its lease was lost"));
+}
+
+static void
+count_failure(struct keeper *k, const struct slot *slot, enum fail_answer answer)
+{
+	struct job_counters *c = slot_counters(&k->slots, slot);
+
+	if (answer == FAIL_LOST) {
+		counter_add(c->lost, 1);
+		refused(slot);
+		return;
+	}
+	if (slot->outcome.end == END_CRASH)
+		counter_add(c->crashed, 1);
+	if (slot->outcome.end == END_FAIL && answer == FAIL_AGAIN)
+		counter_add(c->retried, 1);
+	if (answer == FAIL_DEAD) {
+		counter_add(c->failed, 1);
+		LOG(LEVEL_ERROR, "job.dead", L_TEXT("job", slot->row->name),
+		    L_TEXT("queue", queues[slot->queue].name), L_TEXT("id", slot->lease.id),
+		    L_TEXT("error", slot->outcome.text));
+	}
+}
+
+static bool
+tell_failures(struct keeper *k)
+{
+	for (int i = 0; i < k->slots.count; i++) {
+		struct slot *slot = &k->slots.slot[i];
+		struct queue_failure f = { slot->outcome.end, 0, 0, slot->outcome.delay_ms,
+			slot->outcome.text };
+		enum fail_answer answer;
+		if (slot->state != SLOT_ENDED || slot->outcome.ok)
+			continue;
+		f.attempts = slot->row->attempts;
+		f.backoff_ms = slot->row->backoff_ms;
+		if (!well(k, queue_fail(k->redis, queues[slot->queue].name, k->consumer,
+		                 &slot->lease, &f, &answer, &k->scope)))
+			return false;
+		count_failure(k, slot, answer);
+		slot->state = SLOT_FREE;
+		k->hot[slot->queue] = true;
+	}
+	return true;
+}
+
+static const struct job_row *
+row_of(const struct keeper *k, const char *name)
+{
+	for (size_t i = 0; i < k->worker->job_count; i++)
+		if (strcmp(k->worker->jobs[i].name, name) == 0)
+			return &k->worker->jobs[i];
+	return NULL;
+}
+
+/* The slots whose job of that queue was done well; their leases and results for the step. */
+static enum err
+gather(struct keeper *k, int queue, struct slot **done, struct queue_step *step)
+{
+	size_t room = (size_t)k->slots.count;
+	struct queue_lease *lease = arena_alloc(k->scope.arena, room * sizeof(*lease));
+	const char **result = arena_alloc(k->scope.arena, room * sizeof(*result));
+	size_t n = 0;
+
+	if (lease == NULL || result == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < room; i++) {
+		struct slot *slot = &k->slots.slot[i];
+		if (slot->state != SLOT_ENDED || !slot->outcome.ok || (int)slot->queue != queue)
+			continue;
+		done[n] = slot;
+		lease[n] = slot->lease;
+		result[n++] = slot->outcome.text;
+	}
+	step->finished = lease;
+	step->results = result;
+	step->finished_count = n;
+	return OK;
+}
+
+static void
+finished(struct keeper *k, struct slot *slot, bool accepted)
+{
+	struct job_counters *c = slot_counters(&k->slots, slot);
+
+	slot->state = SLOT_FREE;
+	counter_add(accepted ? c->completed : c->lost, 1);
+	if (!accepted)
+		refused(slot);
+}
+
+/* One queue: what was done there, and jobs for as many children as are free. */
+static bool
+serve(struct keeper *k, int queue)
+{
+	struct slot **done =
+	    arena_alloc(k->scope.arena, (size_t)k->slots.count * sizeof(struct slot *));
+	struct queue_step step = { .want = 0 };
+
+	if (done == NULL || gather(k, queue, done, &step) != OK)
+		return false;
+	if (!k->stopping)
+		step.want = slots_free(&k->slots, queue);
+	if (step.finished_count == 0 && (step.want == 0 || !k->hot[queue]))
+		return true;
+	if (!well(k, queue_step(k->redis, queues[queue].name, k->consumer, &step, &k->scope)))
+		return false;
+	for (size_t i = 0; i < step.finished_count; i++)
+		finished(k, done[i], step.accepted[i]);
+	for (size_t i = 0; i < step.count; i++)
+		slots_give(
+		    &k->slots, row_of(k, step.jobs[i].name), (enum queue)queue, &step.jobs[i]);
+	if (step.want > 0)
+		k->hot[queue] = step.count >= step.want;
+	k->due[queue] = step.next_due_ms < 0 ? NEVER : in(step.next_due_ms + 1);
+	return true;
+}
+
+/* All leases of one queue, also of jobs whose end Redis does not know yet. */
+static bool
+beat(struct keeper *k, int queue)
+{
+	size_t room = (size_t)k->slots.count, n = 0;
+	struct queue_lease *lease = arena_alloc(k->scope.arena, room * sizeof(*lease));
+	struct slot **of = arena_alloc(k->scope.arena, room * sizeof(struct slot *));
+	bool *kept = arena_alloc(k->scope.arena, room * sizeof(*kept));
+	int64_t orphans;
+
+	if (lease == NULL || of == NULL || kept == NULL)
+		return false;
+	for (size_t i = 0; i < room; i++) {
+		struct slot *slot = &k->slots.slot[i];
+		if (slot->state == SLOT_FREE || (int)slot->queue != queue)
+			continue;
+		of[n] = slot;
+		lease[n++] = slot->lease;
+	}
+	if (!well(k, queue_beat(k->redis, queues[queue].name, k->consumer, lease, n, kept,
+	                 &orphans, &k->scope)))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!kept[i] && of[i]->state == SLOT_RUNNING && !of[i]->lost) {
+			of[i]->lost = true;
+			counter_add(slot_counters(&k->slots, of[i])->lost, 1);
+		}
+	k->hot[queue] = k->hot[queue] || orphans > 0;
+	return true;
+}
+
+static bool
+reap(struct keeper *k, int queue)
+{
+	int64_t reaped;
+
+	if (!well(k, queue_reap(k->redis, queues[queue].name, &reaped, &k->scope)))
+		return false;
+	if (reaped > 0)
+		LOG(LEVEL_WARN, "queue.reaped", L_TEXT("queue", queues[queue].name),
+		    L_INT("jobs", reaped));
+	return true;
+}
+
+static void
+periodic(struct keeper *k, int64_t *at, int64_t every_ms, bool (*what)(struct keeper *, int))
+{
+	if (clock_mono() < *at)
+		return;
+	for (int q = 0; q < QUEUE_COUNT; q++)
+		if (!what(k, q))
+			return;
+	*at = in(every_ms);
+}
+
+static void
+heat(struct keeper *k)
+{
+	int64_t now = clock_mono();
+	bool all = now >= k->poll_at;
+
+	for (int q = 0; q < QUEUE_COUNT; q++)
+		k->hot[q] = k->hot[q] || all || now >= k->due[q];
+	if (all)
+		k->poll_at = in(POLL_MS);
+}
+
+void
+round_talk(struct keeper *k)
+{
+	if (clock_mono() < k->retry_at)
+		return;
+	if (!k->loaded && !(k->loaded = well(k, queue_load(k->redis, &k->scope))))
+		return;
+	heat(k);
+	periodic(k, &k->beat_at, QUEUE_BEAT_MS, beat);
+	if (k->away || !tell_failures(k))
+		return;
+	for (int i = 0; i < QUEUE_COUNT; i++)
+		if (!serve(k, (k->turn + i) % QUEUE_COUNT))
+			return;
+	k->turn = (k->turn + 1) % QUEUE_COUNT;
+	periodic(k, &k->reap_at, QUEUE_REAP_MS, reap);
+}
+
+static bool
+any_hot(const struct keeper *k)
+{
+	for (int q = 0; q < QUEUE_COUNT; q++)
+		if (k->hot[q])
+			return true;
+	return false;
+}
+
+void
+round_listen(struct keeper *k)
+{
+	struct span words[QUEUE_COUNT + 2] = { SPAN("BLPOP") };
+
+	if (k->asked && clock_mono() - k->asked_at > LISTEN_LATE_MS * 1000) {
+		redis_drop(k->wake);
+		k->asked = false;
+	}
+	if (k->asked || k->away || k->stopping || any_hot(k) || slots_free(&k->slots, -1) == 0)
+		return;
+	for (int q = 0; q < QUEUE_COUNT; q++)
+		words[1 + q] = span_of(queue_wake_key(queues[q].name, &k->scope));
+	words[QUEUE_COUNT + 1] = span_of(arena_format(k->scope.arena, "%d", LISTEN_S));
+	k->asked = redis_send(k->wake, words, QUEUE_COUNT + 2, &k->scope) == OK;
+	k->asked_at = clock_mono();
+	fault_reset(&k->scope.fault);
+}
+
+/* A token that comes when all children are busy is for another worker. */
+static void
+pass_on(struct keeper *k, int queue)
+{
+	if (k->stopping || slots_free(&k->slots, -1) == 0)
+		well(k, queue_wake(k->redis, queues[queue].name, &k->scope));
+}
+
+void
+round_woken(struct keeper *k)
+{
+	struct redis_reply reply = { .count = 0 };
+	bool there = false;
+
+	if (redis_take(k->wake, &reply, &there, &k->scope) != OK) {
+		k->asked = false; /* the poll goes on without it, and it is tried again */
+		fault_reset(&k->scope.fault);
+		return;
+	}
+	if (!there)
+		return;
+	k->asked = false;
+	for (int q = 0; q < QUEUE_COUNT && reply.count == 2; q++)
+		if (span_is(reply.values[0].text, queue_wake_key(queues[q].name, &k->scope))) {
+			k->hot[q] = true;
+			pass_on(k, q);
+		}
+}
+
+int64_t
+round_pause(const struct keeper *k)
+{
+	int64_t now = clock_mono(), next = k->poll_at;
+	bool work = slots_in(&k->slots, SLOT_ENDED) > 0 ||
+	            (any_hot(k) && !k->stopping && slots_free(&k->slots, -1) > 0);
+
+	if (k->beat_at < next)
+		next = k->beat_at;
+	if (k->reap_at < next)
+		next = k->reap_at;
+	for (int q = 0; q < QUEUE_COUNT; q++)
+		if (k->due[q] < next)
+			next = k->due[q];
+	if (work)
+		next = now;
+	if (next < k->retry_at)
+		next = k->retry_at;
+	return next <= now ? 0 : (next - now) / 1000 + 1;
+}
