@@ -113,4 +113,4 @@ clean:
 	rm -rf build
 
 .PHONY: all tests generated lint check flags install clean
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(ENDED:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(PROGRAMS:%=$(B)/obj/main/%.d)
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(ENDED:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(wildcard $(B)/obj/main/*.d)

@@ -15,11 +15,15 @@ int fastcgi_listen(const char *path);
 struct fastcgi *fastcgi_open(int listen_fd, int signal_fd);
 void fastcgi_close(struct fastcgi *f);
 
-enum fastcgi_event { FASTCGI_REQUEST, FASTCGI_SIGNAL, FASTCGI_NOTHING };
+enum fastcgi_event { FASTCGI_READY, FASTCGI_SIGNAL, FASTCGI_NOTHING };
 
-/* Waits for one request or a readable signal_fd, at most `timeout_ms` (-1: for ever). Of the
+/* Waits for a connection or a readable signal_fd, at most `timeout_ms` (-1: for ever). Of the
  * workers that share a socket one is woken (EPOLLEXCLUSIVE), not all. */
-enum fastcgi_event fastcgi_next(struct fastcgi *f, int timeout_ms);
+enum fastcgi_event fastcgi_wait(struct fastcgi *f, int timeout_ms);
+
+/* Takes the connection and reads the request's parameters, for as long as the other side takes:
+ * the caller is being watched. False: another worker was quicker, or it was no request. */
+bool fastcgi_accept(struct fastcgi *f);
 
 /* A parameter of the request, e.g. "REQUEST_URI"; empty when it was not sent. */
 struct span fastcgi_param(struct fastcgi *f, const char *name);

@@ -45,6 +45,7 @@ struct connection {
 	bool replaying; /* gets from the ring first */
 	bool is_dirty, warned, admin;
 	bool pinged;     /* and has not answered */
+	bool mid_frame;  /* the rest of a frame is still to come */
 	bool told;       /* the token came with the upgrade */
 	float tokens;    /* of the flood limit */
 	int64_t filled;  /* clock_mono() of the last fill */

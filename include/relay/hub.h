@@ -24,6 +24,9 @@ void hub_part(struct relay *r, struct connection *c, struct span room);
 /* Everything behind the offset comes from the ring first. False: the ring does not know. */
 bool hub_resume(struct relay *r, struct connection *c, struct stream_id offset);
 
+/* Where the log is, as far as this process knows. */
+struct stream_id hub_position(const struct relay *r);
+
 /* Takes a reference of its own. */
 void hub_queue(struct relay *r, struct connection *c, struct message *m);
 

@@ -83,8 +83,9 @@ struct relay {
 	struct pool_memory memory;
 	struct table rooms, addresses, revoked;
 	struct ring ring;
-	char epoch[17]; /* "": unknown yet */
-	bool ready;     /* the ring was filled once */
+	struct stream_id fill_end; /* the ring is being filled up to here */
+	char epoch[17];            /* "": unknown yet */
+	bool ready;                /* the ring was filled once */
 	bool draining;
 	char node[9];
 	struct socket_server *socket;

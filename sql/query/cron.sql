@@ -30,6 +30,6 @@ select extract(epoch from slot)::bigint as slot, state,
 from cron_slot where name = :name order by slot desc limit 1;
 
 -- Keeps the latest of each schedule, so that it knows from where to go on.
--- name: cron_prune(name text) :none
-delete from cron_slot where name = :name and slot < now() - interval '90 days'
+-- name: cron_prune(name text, now int) :none
+delete from cron_slot where name = :name and slot < to_timestamp(:now) - interval '400 days'
   and slot < (select max(slot) from cron_slot where name = :name);

@@ -9,16 +9,18 @@ select s.id, s.title, s.description, s.code, false as code_is_cut, s.code_size, 
   a.avatar_url as "author.avatar_url",
 /*? viewer */ exists(select from snippet_likes l where l.snippet_id = s.id and l.user_id = :viewer) as "viewer.liked",
 /*? viewer */ exists(select from follows f where f.follower_id = :viewer and f.followed_id = a.id) as "viewer.following_author",
-/*? viewer */ s.author_id = :viewer as "viewer.can_edit",
+/*? viewer */ s.author_id = (select active_user(:viewer)) as "viewer.can_edit",
   s.version as "_version", s.is_public as "_public"
 from snippets s join users a on a.id = s.author_id
-where s.id = :id
+where s.id = :id and a.deleted_at is null
 /*? viewer */ and (s.is_public or s.author_id = :viewer);
 /*? !viewer */ and s.is_public;
 
 -- name: snippet_raw(id uuid, viewer uuid) :one=snippet_raw
 -- optional: viewer
-select s.code, s.version, s.is_public from snippets s where s.id = :id
+select s.code, s.version, s.is_public from snippets s join users a on a.id = s.author_id
+where s.id = :id and a.deleted_at is null
+/*? viewer */ and (select active_user(:viewer)) is not null
 /*? viewer */ and (s.is_public or s.author_id = :viewer);
 /*? !viewer */ and s.is_public;
 
@@ -27,7 +29,8 @@ select s.code, s.version, s.is_public from snippets s where s.id = :id
 select s.id, s.author_id, s.version, s.is_public, s.filename
 /*? with_code */ , left(s.code, 4096) as code
 from active_user(:viewer) viewer, snippets s
-where s.id = :id and (s.is_public or s.author_id = viewer);
+where s.id = :id and (s.is_public or s.author_id = viewer)
+for no key update of s;
 
 -- name: snippet_create(id uuid, author uuid, title text, description text, code text, language text, filename text, tags text[], is_public bool) :none
 insert into snippets (id, author_id, title, description, code, language, filename, tags, is_public)
@@ -110,15 +113,15 @@ select s.id, s.title, s.description, s.code_head as code, octet_length(s.code_he
   a.avatar_url as "author.avatar_url",
 /*? viewer */ exists(select from snippet_likes l where l.snippet_id = s.id and l.user_id = :viewer) as "viewer.liked",
 /*? viewer */ exists(select from follows f where f.follower_id = :viewer and f.followed_id = a.id) as "viewer.following_author",
-/*? viewer */ s.author_id = :viewer as "viewer.can_edit",
+/*? viewer */ s.author_id = (select active_user(:viewer)) as "viewer.can_edit",
 /*? count */ total.n as "_total",
 /*? newest|oldest */ to_micros(s.created_at) as "_key",
 /*? most_liked */ s.likes_count as "_key",
 /*? most_commented */ s.comments_count as "_key",
 /*? trending */ s.heat as "_key",
   s.id as "_id"
-/*? count */ from total left join (page s join users a on a.id = s.author_id) on true
-/*? !count */ from page s join users a on a.id = s.author_id
+/*? count */ from total left join (page s join users a on a.id = s.author_id and a.deleted_at is null) on true
+/*? !count */ from page s join users a on a.id = s.author_id and a.deleted_at is null
 /*? newest */ order by s.created_at desc, s.id desc;
 /*? oldest */ order by s.created_at, s.id;
 /*? most_liked */ order by s.likes_count desc, s.id desc;
@@ -146,7 +149,7 @@ select s.id, s.title, s.description, s.code_head as code, octet_length(s.code_he
   author.avatar_url as "author.avatar_url",
 /*? viewer */ exists(select from snippet_likes l where l.snippet_id = s.id and l.user_id = :viewer) as "viewer.liked",
 /*? viewer */ exists(select from follows f where f.follower_id = :viewer and f.followed_id = author.id) as "viewer.following_author",
-/*? viewer */ s.author_id = :viewer as "viewer.can_edit",
+/*? viewer */ s.author_id = (select active_user(:viewer)) as "viewer.can_edit",
 /*? count !viewer */ author.snippets_count as "_total",
 /*? count viewer */ case when author.id = :viewer then (select count(*) from snippets o where o.author_id = :viewer)
 /*? count viewer */   else author.snippets_count end as "_total",

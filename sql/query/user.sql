@@ -10,7 +10,9 @@ select u.id, u.username, u.full_name, u.bio, u.location, u.company, u.website, u
 /*? viewer */ exists(select from blocks b where b.blocker_id = :viewer and b.blocked_id = u.id) as "viewer.blocked",
   u.version as "_version"
 from users u
-where u.username_key = lower(:username) and u.deleted_at is null;
+where u.username_key = lower(:username) and u.deleted_at is null
+/*? viewer */ and (select active_user(:viewer)) is not null
+;
 
 -- name: user_own(id uuid) :json
 -- else: BAD_TOKEN
@@ -19,11 +21,11 @@ select u.id, u.username, u.full_name, u.bio, u.location, u.company, u.website, u
   u.followers_count, u.following_count, u.snippets_count, u.docs_count, u.created_at,
   u.email, u.role, u.last_seen_at, u.updated_at, u.github_id is not null as github_connected,
   u.version as "_version"
-from users u where u.id = :id and u.deleted_at is null;
+from users u where u.id = active_user(:id);
 
 -- name: user_head(id uuid) :one=user_head
 -- else: BAD_TOKEN
-select id, username, role, version from users where id = active_user(:id);
+select id, username, role, version from users where id = active_user(:id) for no key update;
 
 -- name: user_edit(id uuid, version int, given text[], full_name text, bio text, location text, company text, website text) :none
 -- else: CHANGED

@@ -31,6 +31,12 @@ fastcgi_listen(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
+	/* A socket that somebody answers on is not ours to replace. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+		close(fd);
+		errno = EADDRINUSE;
+		return -1;
+	}
 	unlink(path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0) {
@@ -84,7 +90,7 @@ fastcgi_close(struct fastcgi *f)
 }
 
 enum fastcgi_event
-fastcgi_next(struct fastcgi *f, int timeout_ms)
+fastcgi_wait(struct fastcgi *f, int timeout_ms)
 {
 	struct epoll_event ready[2];
 	int n = epoll_wait(f->epoll_fd, ready, 2, timeout_ms);
@@ -92,10 +98,13 @@ fastcgi_next(struct fastcgi *f, int timeout_ms)
 	for (int i = 0; i < n; i++)
 		if (ready[i].data.fd == f->signal_fd)
 			return FASTCGI_SIGNAL;
-	if (n <= 0)
-		return FASTCGI_NOTHING;
-	/* Another worker may have been quicker; then the library says -EAGAIN. */
-	return FCGX_Accept_r(&f->request) == 0 ? FASTCGI_REQUEST : FASTCGI_NOTHING;
+	return n > 0 ? FASTCGI_READY : FASTCGI_NOTHING;
+}
+
+bool
+fastcgi_accept(struct fastcgi *f)
+{
+	return FCGX_Accept_r(&f->request) == 0;
 }
 
 struct span

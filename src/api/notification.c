@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "store/notification.h"
+#include "store/user.h"
 #include "web/app.h"
 
 /* GET /notifications: a stream, newest first. */
@@ -73,8 +74,10 @@ live_token(struct request *r)
 		.issued = clock_now() / 1000000 };
 	int64_t life = r->app->settings->JWT_ACCESS_SECONDS;
 	struct rows rows = reply_rows(r);
+	struct user_head person;
 	const char *token;
 
+	TRY(q_user_head(r->db, r->viewer.id, &person));
 	if (r->app->live.count == 0)
 		return fault(&r->scope.fault, ERR_AWAY, "JWT_LIVE_SECRET is not set");
 	claims.expires = claims.issued + life;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #define DEFAULT_PATH "/etc/codegram/codegram.conf"
@@ -56,6 +57,9 @@ program_load(struct program *p, const char *path)
 		LOG(LEVEL_ERROR, "settings.refused", L_TEXT("reason", scope.fault.story));
 		return false;
 	}
+	if (((struct settings *)conf.settings)->FAILPOINTS)
+		failpoint_open(arena_format(
+		    p->arena, "%s/fail", ((struct settings *)conf.settings)->RUN_DIR));
 	if (p->settings != NULL)
 		keep_fixed(&form_settings, conf.settings, p->settings);
 	p->conf = conf;

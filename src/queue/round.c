@@ -176,6 +176,16 @@ finished(struct keeper *k, struct slot *slot, bool accepted)
 		refused(slot);
 }
 
+/* A queue whose jobs no row knows is left to a worker that does. */
+static bool
+knows(const struct keeper *k, int queue)
+{
+	for (size_t i = 0; i < k->worker->job_count; i++)
+		if ((int)k->worker->jobs[i].queue == queue)
+			return true;
+	return false;
+}
+
 /* One queue: what was done there, and jobs for as many children as are free. */
 static bool
 serve(struct keeper *k, int queue)
@@ -184,6 +194,8 @@ serve(struct keeper *k, int queue)
 	    arena_alloc(k->scope.arena, (size_t)k->slots.count * sizeof(struct slot *));
 	struct queue_step step = { .want = 0 };
 
+	if (!knows(k, queue))
+		return true;
 	if (done == NULL || gather(k, queue, done, &step) != OK)
 		return false;
 	if (!k->stopping)

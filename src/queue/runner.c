@@ -9,6 +9,7 @@
 
 #include "adapter/json.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "queue/slot.h"
@@ -16,6 +17,7 @@
 #include "store/statements.h"
 
 enum { ARENA_FIRST = 64 * KIB, ARENA_CEILING = 64 * KIB * KIB, STATEMENT_MS = 30000 };
+enum { AWAY_MS = 1500, DAY_MS = 86400000 };
 
 struct runner {
 	const struct worker *worker;
@@ -76,7 +78,22 @@ handle(struct job *job, struct span data)
 {
 	TRY(payload(job, data));
 	TRY(job->row->handle(job));
-	return db_commit(job->db);
+	TRY(db_commit(job->db));
+	failpoint("job.committed");
+	return OK;
+}
+
+/* PostgreSQL away, or a transaction lost to another one, is not the job's fault: it comes again
+ * and no attempt is counted. For a day, lest a job hides behind that for ever. */
+static void
+excuse(struct job *job, enum err e)
+{
+	bool innocent = e == ERR_AWAY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
+
+	if (!innocent || job->end != END_FAIL || clock_now() / 1000 - job->added_ms > DAY_MS)
+		return;
+	job->end = END_SNOOZE;
+	job->delay_ms = AWAY_MS + clock_mono() % AWAY_MS;
 }
 
 static void
@@ -121,6 +138,7 @@ run(struct runner *r)
 	db_open_scope(r->db, &job.scope, true);
 	e = handle(&job, (struct span){ r->packet.data, r->length });
 	db_close_scope(r->db);
+	excuse(&job, e);
 	report(r, &job, e, began);
 	log_request(NULL);
 	arena_reset(r->arena);

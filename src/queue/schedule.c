@@ -114,7 +114,7 @@ settle(struct scheduler_clock *c, struct db *db, const struct schedule *s, int64
 		    L_INT("slot", slots[i]));
 		TRY(q_cron_skip(db, s->name, slots[i]));
 	}
-	return n > 0 ? q_cron_prune(db, s->name) : OK;
+	return n > 0 ? q_cron_prune(db, s->name, now) : OK;
 }
 
 enum err

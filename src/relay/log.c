@@ -277,7 +277,7 @@ begin_anew(struct relay *r)
 	ring_clear(&r->ring, floor);
 	l->last = floor;
 	l->last_is_entry = l->has_before;
-	r->ready = r->ready && !l->exists;
+	r->fill_end = l->exists ? l->generated : floor;
 }
 
 static void

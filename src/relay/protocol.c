@@ -91,7 +91,7 @@ say_welcome(struct relay *r, struct connection *c, bool recovered)
 	buf_json_string(&r->text, span_of(r->epoch));
 	/* What is replayed next is behind the client's own offset: that stays its place. */
 	if (!recovered)
-		c->sent = r->ring.last;
+		c->sent = hub_position(r);
 	say_offset(r, c->sent);
 	buf_format(&r->text,
 	    ",\"recovered\":%s,\"ping\":%lld,\"expires\":%lld,\"node\":\"%s\"}",

@@ -75,11 +75,17 @@ hub_part(struct relay *r, struct connection *c, struct span name)
 	}
 }
 
+struct stream_id
+hub_position(const struct relay *r)
+{
+	return stream_id_compare(r->ring.last, r->fill_end) < 0 ? r->fill_end : r->ring.last;
+}
+
 bool
 hub_resume(struct relay *r, struct connection *c, struct stream_id offset)
 {
 	if (stream_id_compare(offset, r->ring.floor) < 0 ||
-	    offset.ms > r->ring.last.ms + POSITION_SECONDS * 1000)
+	    offset.ms > hub_position(r).ms + POSITION_SECONDS * 1000)
 		return false;
 	/* Another relay may be ahead of this one: what the client has is not said again. */
 	c->sent = offset;

@@ -194,8 +194,12 @@ receive(struct relay *r, struct connection *c, const char *in, size_t len)
 	size_t coming = lws_remaining_packet_payload(wsi);
 	bool whole = coming == 0 && lws_is_final_fragment(wsi);
 
-	if (c->close_code != 0)
+	c->mid_frame = coming > 0;
+	if (c->close_code != 0) {
+		if (!c->mid_frame)
+			lws_callback_on_writable(wsi);
 		return;
+	}
 	if (lws_frame_is_binary(wsi))
 		hub_close(r, c, CLOSE_PROTOCOL, "text frames only");
 	else if (c->inbox_len + len + coming > CLIENT_MESSAGE_MAX)
@@ -248,6 +252,8 @@ writable(struct relay *r, struct connection *c)
 
 	if (c->close_code == 0)
 		return write_all(r, c) ? 0 : -1;
+	if (c->mid_frame)
+		return 0; /* libwebsockets drops the close frame when half a frame is unread */
 	if (c->close_reason != NULL)
 		reason = (char *)(uintptr_t)c->close_reason;
 	lws_close_reason(c->socket, (enum lws_close_status)c->close_code,

@@ -90,7 +90,9 @@ link_target(struct request *r, const char *name, const char *value, struct buf *
 	while (rest.ptr != NULL) {
 		struct span pair = span_cut(&rest, '&'), copy = pair,
 		            key = span_cut(&copy, '=');
-		if (pair.len == 0 || span_is(key, name))
+		/* What the route does not know is left out: a stranger's long query must not
+		 * push the links out of the header. */
+		if (pair.len == 0 || span_is(key, name) || field_find(r->route->form, key) < 0)
 			continue;
 		buf_char(out, mark);
 		/* The raw query of a person goes into a header: only what a query may hold. */

@@ -70,6 +70,8 @@ buried(struct master *m, int i, int status)
 		return;
 	}
 	c->stopped = 0;
+	if (WIFCONTINUED(status))
+		return;
 	atomic_store(&m->slots[i].busy_since, 0);
 	if (m->waited_for == c->pid)
 		m->waited_for = 0;
@@ -93,7 +95,7 @@ bury(struct master *m)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
 		for (int i = 0; i < m->count; i++)
 			if (m->children[i].pid == pid)
 				buried(m, i, status);

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "adapter/hash.h"
 #include "base/clock.h"
@@ -71,7 +72,10 @@ bucket_key(const struct request *r, char *key, size_t size)
 	snprintf(address, sizeof(address), "%.*s",
 	    (int)(r->address.len > 63 ? 63 : r->address.len),
 	    r->address.ptr ? r->address.ptr : "");
-	if (inet_pton(AF_INET6, address, six) == 1)
+	/* An IPv4 caller may come mapped into IPv6: not all of them are one caller. */
+	if (strncasecmp(address, "::ffff:", 7) == 0 && strchr(address, '.'))
+		snprintf(key, size, "cg:rate:%s:%s", budget, address + 7);
+	else if (inet_pton(AF_INET6, address, six) == 1)
 		snprintf(key, size, "cg:rate:%s:%02x%02x%02x%02x%02x%02x%02x%02x", budget,
 		    six[0], six[1], six[2], six[3], six[4], six[5], six[6], six[7]);
 	else

@@ -187,13 +187,18 @@ pagination(const struct request *r, struct buf *out)
 	    reply->next_cursor ? reply->next_cursor : "", reply->next_cursor ? "\"" : "");
 }
 
-/* May be kept for a second by nginx, for everybody. */
+/* The same for every anonymous caller: nginx may keep it for a second. */
+static bool
+for_everybody(const struct request *r)
+{
+	return r->route != NULL && uuid_empty(&r->viewer.id) && r->route->method[0] == 'G' &&
+	       r->route->budget != BUDGET_NONE;
+}
+
 static bool
 cacheable(const struct request *r, enum err e)
 {
-	return e == OK && r->route != NULL && uuid_empty(&r->viewer.id) &&
-	       r->reply.status == 200 && r->route->method[0] == 'G' &&
-	       r->route->budget != BUDGET_NONE;
+	return e == OK && for_everybody(r) && r->reply.status == 200;
 }
 
 static void
@@ -273,7 +278,9 @@ send_error(struct request *r, enum err e)
 	buf_reset(&r->reply.data);
 	error_body(r, e, &r->reply.data);
 	retry_after(r, r->reply.status);
-	reply_header(r, "Cache-Control", "no-store");
+	/* What is gone must replace what nginx kept of it, or an outage would show it again. */
+	reply_header(r, "Cache-Control",
+	    e == ERR_NOT_FOUND && for_everybody(r) ? "public, max-age=1" : "no-store");
 	send_parts(r, SPAN(""), buf_span(&r->reply.data), SPAN(""));
 }
 

@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 enum { TRIES = 3 };
 
 /* Tests ask for the faults that a process can't be made to have from outside. */
 static enum err
-failpoint(struct request *r)
+asked_to_fail(struct request *r)
 {
 	struct span wanted = request_header(r, "HTTP_X_CODEGRAM_FAIL");
 
@@ -41,6 +42,7 @@ handle_once(struct request *r)
 	if (e == OK) {
 		r->step = "commit";
 		e = db_commit(r->db);
+		failpoint("api.committed");
 	}
 	db_close_scope(r->db);
 	return e;
@@ -71,7 +73,7 @@ static const struct {
 } steps[] = {
 	{ "cors", cors },
 	{ "route", route },
-	{ "failpoint", failpoint },
+	{ "failpoint", asked_to_fail },
 	{ "authenticate", authenticate },
 	{ "rate_limit", rate_limit },
 	{ "validate", validate },

@@ -96,21 +96,30 @@ is_json(struct span type)
 	return true;
 }
 
+static int64_t
+body_length(const struct request *r)
+{
+	int64_t length = 0;
+
+	span_int(fastcgi_param(r->app->fastcgi, "CONTENT_LENGTH"), &length);
+	return length;
+}
+
 static enum err
 validate_body(struct request *r, void *out)
 {
 	const struct form *form = r->route->form;
 	struct json_t *json;
-	int64_t length = 0;
+	int64_t length = body_length(r);
+	size_t max = form->max_bytes ? form->max_bytes : KIB;
 	char *body;
 	size_t got;
 
 	if (!is_json(fastcgi_param(r->app->fastcgi, "CONTENT_TYPE")))
 		return ERR_WRONG_TYPE;
-	span_int(fastcgi_param(r->app->fastcgi, "CONTENT_LENGTH"), &length);
-	if (length > (int64_t)form->max_bytes) {
-		r->scope.fault.message = arena_format(r->scope.arena,
-		    "The body is too large: at most %zu bytes here", form->max_bytes);
+	if (length > (int64_t)max) {
+		r->scope.fault.message = arena_format(
+		    r->scope.arena, "The body is too large: at most %zu bytes here", max);
 		return ERR_TOO_LARGE;
 	}
 	if (length < 0)
@@ -126,13 +135,14 @@ enum err
 validate(struct request *r)
 {
 	const struct form *form = r->route->form;
-	bool body = r->route->method[0] == 'P' && form->max_bytes > 0;
+	bool sends = r->route->method[0] == 'P';
+	bool body = sends && (form->max_bytes > 0 || body_length(r) > 0);
 	void *out = arena_alloc(r->scope.arena, form->size);
 
 	if (out == NULL)
 		return ERR_NO_MEMORY;
 	r->form = out;
-	if (span_is(request_header(r, "HTTP_PREFER"), "handling=strict")) {
+	if (span_list_has(request_header(r, "HTTP_PREFER"), SPAN("handling=strict"))) {
 		r->strict = true;
 		reply_header(r, "Preference-Applied", "handling=strict");
 	}

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "store/statements.h"
@@ -51,8 +52,14 @@ worker_run(struct app *app, int listen_fd)
 		return 1;
 	}
 	while (signal_number != SIGTERM && signal_number != SIGINT) {
-		switch (fastcgi_next(app->fastcgi, -1)) {
-		case FASTCGI_REQUEST: serve(app); break;
+		switch (fastcgi_wait(app->fastcgi, -1)) {
+		case FASTCGI_READY:
+			/* From here on the master's deadline runs, also while it is read. */
+			atomic_store(&app->slot->busy_since, clock_mono());
+			if (fastcgi_accept(app->fastcgi))
+				serve(app);
+			atomic_store(&app->slot->busy_since, 0);
+			break;
 		case FASTCGI_SIGNAL:
 			signal_number = proc_next_signal(signal_fd);
 			if (signal_number == SIGUSR1)

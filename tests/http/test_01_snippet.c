@@ -2,7 +2,10 @@
  * snippet's life: versions, ETags, raw, privacy on every route. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/client.h"
 #include "support/stack.h"
@@ -241,6 +244,36 @@ Test(snippet, public_of_others_is_read_only)
 	forget(&a);
 }
 
+/* Without If-Match changes at the same time all come through, one after the other. */
+Test(snippet, changes_at_once)
+{
+	const char *ann = stack_token("ann");
+	char path[128];
+	pid_t pid[8];
+	struct answer a;
+
+	snprintf(path, sizeof(path), "/api/v1/snippets/%s", new_snippet(ann, HELLO));
+	for (int i = 0; i < 8; i++) {
+		if ((pid[i] = fork()) != 0)
+			continue;
+		for (int n = 0; n < 8; n++) {
+			a = CALL("PATCH", path, .token = ann, .body = "{\"title\":\"again\"}");
+			if (a.status != 200)
+				_exit(1);
+			forget(&a);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 8; i++) {
+		int status = 0;
+		waitpid(pid[i], &status, 0);
+		cr_expect_eq(status, 0);
+	}
+	a = CALL("GET", path, .token = ann);
+	cr_expect_eq(int_at(&a, "data.version"), 65, "%lld", int_at(&a, "data.version"));
+	forget(&a);
+}
+
 /* A statement whose first run on a connection is refused stays of use on that connection. */
 Test(snippet, refused_first)
 {
@@ -282,5 +315,11 @@ Test(snippet, suspended_and_deleted_people_write_nothing)
 	forget(&a);
 	a = CALL("GET", "/api/v1/auth/me", .token = eve);
 	cr_expect_eq(a.status, 401);
+	forget(&a);
+	a = CALL("POST", "/api/v1/live/token", .token = eve);
+	cr_expect_eq(a.status, 401);
+	forget(&a);
+	a = CALL("GET", path);
+	cr_expect_eq(a.status, 404, "what a deleted person published is gone");
 	forget(&a);
 }

@@ -59,6 +59,14 @@ static const struct row rows[] = {
 	{ "a tag with a blank", "POST", S, ANN,
 	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a b\"]}", NULL, 400,
 	    "VALIDATION_ERROR", "/tags/0", "BAD_TAG" },
+	{ "a tag twice", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a\",\"a\"]}", NULL, 400,
+	    "VALIDATION_ERROR", "/tags/1", "REPEATED" },
+	{ "a body where none is wanted", "POST", "/api/v1/live/token", ANN, "{\"x\":1}", NULL,
+	    400, "VALIDATION_ERROR", "/x", "UNKNOWN_FIELD" },
+	{ "strict among other preferences", "GET", S "?pgae=2", NOBODY, NULL,
+	    "Prefer: respond-async, handling=strict", 400, "VALIDATION_ERROR", "?pgae",
+	    "UNKNOWN_FIELD" },
 	{ "too many tags", "POST", S, ANN,
 	    "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\","
 	    "\"g\",\"h\","

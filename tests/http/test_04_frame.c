@@ -168,6 +168,9 @@ Test(frame, what_may_be_cached)
 	cr_expect_not_null(header_of(&a, "RateLimit"));
 	forget(&a);
 	a = CALL("GET", S "/x");
+	cr_expect_str_eq(header_of(&a, "Cache-Control"), "public, max-age=1");
+	forget(&a);
+	a = CALL("GET", S "/x", .token = ann);
 	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
 	forget(&a);
 	a = CALL("GET", "/health");

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +189,45 @@ Test(workers, sigstop)
 	cr_expect_eq(load.ledger->reads_failed, 0, "%ld, the last with %ld",
 	    load.ledger->reads_failed, load.ledger->last_failure);
 	expect_nothing_lost(&load);
+}
+
+/* One that is stopped and goes on in time is left alone. */
+Test(workers, sigstop_and_sigcont)
+{
+	pid_t children[64];
+
+	settle();
+	cr_assert_gt(children_of(stack_main("api-all"), children, 64), 0u);
+	kill(children[0], SIGSTOP);
+	usleep(300 * 1000);
+	kill(children[0], SIGCONT);
+	sleep(3);
+	cr_expect_eq(kill(children[0], 0), 0, "it was killed");
+}
+
+/* Half a FastCGI request: whoever sends it holds a worker no longer than the deadline. */
+Test(workers, half_a_request)
+{
+	static const unsigned char half[] = { 1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1,
+		4, 0, 1, 0, 200, 0, 0, 'x', 'x', 'x' };
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct answer a;
+	int fd[4];
+
+	settle();
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s/run/api-all.sock", stack_dir());
+	for (int i = 0; i < 4; i++) {
+		fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(fd[i], (struct sockaddr *)&to, sizeof(to)) == 0)
+			cr_expect_eq(write(fd[i], half, sizeof(half)), (ssize_t)sizeof(half));
+	}
+	usleep(300 * 1000);
+	a = CALL("GET", "/health");
+	cr_expect_eq(a.status, 200, "%ld", a.status);
+	cr_expect_lt(a.seconds, 6, "%.1f s", a.seconds);
+	forget(&a);
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
 }
 
 /* All workers hang in requests: the deadline frees them, then the service answers again. */

@@ -136,6 +136,34 @@ Test(dependencies, b_postgresql_frozen)
 	expect_quick_refusals(&load, "PostgreSQL frozen for 20 s");
 }
 
+/* What was made private is not shown again from the cache while the database is away. */
+Test(dependencies, c_private_stays_private)
+{
+	const char *ann = stack_token("ann");
+	char path[128];
+	struct answer a;
+
+	snprintf(path, sizeof(path), "/api/v1/snippets/%s",
+	    new_snippet(ann, "{\"title\":\"secret\",\"code\":\"x\"}"));
+	a = CALL("GET", path);
+	cr_expect_eq(a.status, 200);
+	forget(&a);
+	a = CALL("PATCH", path, .token = ann, .body = "{\"is_public\":false}");
+	cr_expect_eq(a.status, 200);
+	forget(&a);
+	sleep(3); /* nginx's second, which it counts in whole ones */
+	a = CALL("GET", path);
+	cr_expect_eq(a.status, 404);
+	forget(&a);
+	stack_part("stop-part", "postgres");
+	sleep(3);
+	a = CALL("GET", path);
+	cr_expect_neq(a.status, 200, "%s", a.body);
+	forget(&a);
+	stack_part("start-part", "postgres");
+	expect_recovery();
+}
+
 Test(dependencies, c_postgresql_killed)
 {
 	struct answer a;

@@ -248,6 +248,19 @@ Test(worker, redis_freezes)
 	cr_expect_eq(stack_main("worker"), keeper, "the worker was ended");
 }
 
+/* Not the job's fault: no attempt is used up. */
+Test(worker, postgres_is_away)
+{
+	stack_part("stop-part", "postgres");
+	add("patient", "test.effect", "{}");
+	expect("patient", "\"state\":\"delayed\"", 8);
+	sleep(3);
+	stack_part("start-part", "postgres");
+	expect("patient", "\"state\":\"done\"", 15);
+	expect("patient", "\"attempts\":0,\"crashes\":0", 0);
+	cr_expect_eq(effects("patient"), 1);
+}
+
 Test(worker, redis_is_killed)
 {
 	pid_t keeper = stack_main("worker");

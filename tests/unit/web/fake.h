@@ -122,11 +122,18 @@ fastcgi_close(struct fastcgi *f)
 }
 
 enum fastcgi_event
-fastcgi_next(struct fastcgi *f, int timeout_ms)
+fastcgi_wait(struct fastcgi *f, int timeout_ms)
 {
 	(void)f;
 	(void)timeout_ms;
 	return FASTCGI_NOTHING;
+}
+
+bool
+fastcgi_accept(struct fastcgi *f)
+{
+	(void)f;
+	return false;
 }
 
 void

@@ -1,0 +1,406 @@
+/* Live connections as a client sees them: hello, events in order, rooms, and the close codes
+ * of whoever does not keep to the protocol. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "support/client.h"
+#include "support/live.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--workers", "1",
+	"--set", "RELAY_PING_SECONDS=2", NULL };
+
+static char text[16384];
+
+static const char *
+hello(const char *token, const char *more)
+{
+	snprintf(text, sizeof(text), "{\"type\":\"hello\",\"token\":\"%s\"%s}", token, more);
+	return text;
+}
+
+/* The next message of that type. */
+static json_t *
+expect(struct ws *w, const char *type)
+{
+	struct ws_frame f = ws_read(w, 15);
+
+	cr_assert_eq(f.kind, WS_TEXT, "no %s: %d %d %s", type, f.kind, f.code, f.reason);
+	cr_assert_str_eq(json_string_value(json_object_get(f.json, "type")), type);
+	return f.json;
+}
+
+static void
+expect_reply(struct ws *w, long id, const char *code)
+{
+	json_t *json = expect(w, "reply");
+
+	cr_assert_eq(json_integer_value(json_object_get(json, "id")), id);
+	if (code == NULL)
+		cr_assert(json_is_true(json_object_get(json, "ok")));
+	else
+		cr_assert_str_eq(json_string_value(json_object_get(json, "code")), code);
+	json_decref(json);
+}
+
+Test(live, events_in_order)
+{
+	struct live_person p = live_person(), other = live_person();
+	struct live l = live_hello(&p, NULL);
+
+	cr_expect_not(l.recovered);
+	for (long n = 0; n < 200; n++) {
+		live_publish(live_room(&p), "notification", n, 1000 + n, 0);
+		live_publish(live_room(&other), "notification", n, 5000 + n, 0);
+	}
+	for (long n = 0; n < 200; n++)
+		live_expect(&l, "notification", n);
+	live_expect_silence(&l);
+	ws_free(l.ws);
+}
+
+Test(live, welcome_says_all)
+{
+	struct live_person p = live_person();
+	struct ws *w = WS_OPEN(.path = NULL);
+	json_t *json;
+
+	cr_assert_eq(w->status, 101, "%s", w->head);
+	cr_expect_not_null(
+	    strstr(w->head, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+	cr_expect_not_null(strcasestr(w->head, "Sec-WebSocket-Protocol: cg.v1"));
+	ws_say(w, hello(live_token(&p, 900), ",\"nonsense\":{\"a\":[1]}"));
+	json = expect(w, "welcome");
+	cr_expect_eq(json_integer_value(json_object_get(json, "ping")), 2);
+	cr_expect_gt(
+	    json_integer_value(json_object_get(json, "expires")), clock_now() / 1000000 + 800);
+	cr_expect_gt(strlen(json_string_value(json_object_get(json, "epoch"))), 3u);
+	cr_expect_gt(strlen(json_string_value(json_object_get(json, "node"))), 1u);
+	json_decref(json);
+	ws_free(w);
+}
+
+static void
+refused_hello(const char *message, int code)
+{
+	struct ws *w = WS_OPEN(.path = NULL);
+
+	ws_say(w, message);
+	live_expect_close(w, code);
+	ws_free(w);
+}
+
+Test(live, tokens)
+{
+	struct live_person p = live_person(), api = live_person();
+	char bent[2048];
+
+	api.audience = "codegram-api";
+	refused_hello(hello(live_token(&p, -5), ""), 4104);
+	refused_hello(hello(live_token(&api, 900), ""), 4003);
+	refused_hello(hello("nonsense", ""), 4003);
+	refused_hello("{\"type\":\"hello\"}", 4003);
+	snprintf(bent, sizeof(bent), "%s", live_token(&p, 900));
+	bent[strlen(bent) - 10] = bent[strlen(bent) - 10] == 'A' ? 'B' : 'A';
+	refused_hello(hello(bent, ""), 4003);
+	refused_hello("{\"type\":\"join\",\"id\":1,\"room\":\"admin\"}", 4010);
+	refused_hello("{\"type\":\"hello\"", 4010);
+	refused_hello("[]", 4010);
+}
+
+Test(live, no_hello)
+{
+	struct ws *w = WS_OPEN(.path = NULL);
+	int64_t began = clock_mono();
+
+	live_expect_close(w, 4001);
+	cr_expect_geq(clock_mono() - began, 4500 * 1000);
+	cr_expect_lt(clock_mono() - began, 8000 * 1000);
+	ws_free(w);
+}
+
+Test(live, bearer_as_second_protocol)
+{
+	struct live_person p = live_person();
+	struct ws *w;
+	char protocol[2200];
+
+	snprintf(protocol, sizeof(protocol), "cg.v1, bearer.%s", live_token(&p, 900));
+	w = WS_OPEN(.protocol = protocol);
+	cr_assert_eq(w->status, 101, "%s", w->head);
+	ws_say(w, "{\"type\":\"hello\"}");
+	json_decref(expect(w, "welcome"));
+	ws_free(w);
+	snprintf(protocol, sizeof(protocol), "cg.v1, bearer.%s", live_token(&p, -5));
+	w = WS_OPEN(.protocol = protocol);
+	cr_expect_eq(w->status, 401, "%s", w->head);
+	ws_free(w);
+}
+
+Test(live, rooms)
+{
+	struct live_person p = live_person(), other = live_person(), boss = live_person();
+	struct live l = live_hello(&p, NULL), b;
+	char room[128];
+
+	snprintf(text, sizeof(text), "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}",
+	    live_room(&other));
+	ws_say(l.ws, text);
+	expect_reply(l.ws, 1, "room_forbidden");
+	ws_say(l.ws, "{\"type\":\"join\",\"id\":2,\"room\":\"admin\"}");
+	expect_reply(l.ws, 2, "room_forbidden");
+	ws_say(l.ws, "{\"type\":\"join\",\"id\":3,\"room\":\"snippet:*\"}");
+	expect_reply(l.ws, 3, "room_unknown");
+	snprintf(room, sizeof(room), "snippet:%s", other.id.text);
+	snprintf(text, sizeof(text), "{\"type\":\"join\",\"id\":4,\"room\":\"%s\"}", room);
+	ws_say(l.ws, text);
+	expect_reply(l.ws, 4, NULL);
+	live_publish(live_room(&other), "notification", 1, -1, 0);
+	live_publish("admin", "alarm", 2, -1, 0);
+	live_publish(room, "liked", 3, -1, 0);
+	live_expect(&l, "liked", 3);
+	snprintf(text, sizeof(text), "{\"type\":\"leave\",\"id\":5,\"room\":\"%s\"}", room);
+	ws_say(l.ws, text);
+	expect_reply(l.ws, 5, NULL);
+	live_publish(room, "liked", 4, -1, 0);
+	live_publish(live_room(&p), "notification", 5, -1, 0);
+	live_expect(&l, "notification", 5);
+	boss.role = "admin";
+	b = live_hello(&boss, NULL);
+	ws_say(b.ws, "{\"type\":\"join\",\"id\":6,\"room\":\"admin\"}");
+	expect_reply(b.ws, 6, NULL);
+	live_publish("admin", "alarm", 7, -1, 0);
+	live_expect(&b, "alarm", 7);
+	ws_say(b.ws, "{\"type\":\"dance\",\"id\":8}");
+	expect_reply(b.ws, 8, "type_unknown");
+	ws_free(b.ws);
+	ws_free(l.ws);
+}
+
+Test(live, repeats_are_dropped)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+
+	live_publish(live_room(&p), "notification", 1, 700001, 0);
+	live_publish(live_room(&p), "notification", 1, 700001, 0);
+	live_publish(live_room(&p), "notification", 2, 700002, 0);
+	live_publish(live_room(&p), "notification", 1, 700001, 0);
+	/* the same number from a database that was set back is something else */
+	live_publish(live_room(&p), "notification", 3, 700001, 0);
+	live_expect(&l, "notification", 1);
+	live_expect(&l, "notification", 2);
+	live_expect(&l, "notification", 3);
+	live_expect_silence(&l);
+	ws_free(l.ws);
+}
+
+Test(live, entries_that_are_no_events)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	const char *room = live_room(&p);
+
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "r", room, "e", "x", "d", "{\"n\":");
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "r", room, "e", "x\"y", "d", "{}");
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "r", "user:", "e", "x", "d", "{}");
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "nothing", "at all");
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "k", "tick");
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "k", "control", "e", "revoke", "d", "[]");
+	live_publish(room, "big", 1, -1, 8200);
+	live_publish(room, "notification", 2, -1, 8000);
+	live_expect(&l, "notification", 2);
+	ws_free(l.ws);
+}
+
+Test(live, frames)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	static char big[8192];
+	struct ws *w;
+
+	/* in three parts, with a ping between them */
+	ws_send(l.ws, 0x01, "{\"type\":", 8);
+	ws_send(l.ws, 0x89, "hi", 2);
+	ws_send(l.ws, 0x00, "\"ping\",", 7);
+	ws_send(l.ws, 0x80, "\"id\":3}", 7);
+	json_decref(expect(l.ws, "pong"));
+	/* 4 KiB is the most, in one frame or in many */
+	memset(big, ' ', sizeof(big));
+	memcpy(big, "{\"type\":\"ping\"", 14);
+	big[4095] = '}';
+	ws_send(l.ws, 0x81, big, 4096);
+	json_decref(expect(l.ws, "pong"));
+	ws_send(l.ws, 0x81, big, 4097);
+	live_expect_close(l.ws, 1009);
+	ws_free(l.ws);
+	w = WS_OPEN(.path = NULL);
+	ws_send(w, 0x01, big, 3000);
+	ws_send(w, 0x80, big, 3000);
+	live_expect_close(w, 1009);
+	ws_free(w);
+	w = WS_OPEN(.path = NULL);
+	ws_send(w, 0x82, "{\"type\":\"ping\"}", 15);
+	live_expect_close(w, 4010);
+	ws_free(w);
+	w = WS_OPEN(.path = NULL);
+	ws_send(w, 0x81, "{\"type\":\"\xc3\x28\"}", 13);
+	live_expect_close(w, 1007);
+	ws_free(w);
+}
+
+Test(live, flood)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+
+	for (int i = 0; i < 100; i++)
+		ws_say(l.ws, "{\"type\":\"ping\"}");
+	live_expect_close(l.ws, 4101);
+	ws_free(l.ws);
+}
+
+Test(live, revoke)
+{
+	struct live_person p = live_person(), elsewhere = p;
+	struct live one = live_hello(&p, NULL), two;
+	char data[128];
+
+	elsewhere.session = live_person().session;
+	two = live_hello(&elsewhere, NULL);
+	snprintf(data, sizeof(data), "{\"sid\":\"%s\"}", p.session.text);
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "k", "control", "e", "revoke", "d", data);
+	live_expect_close(one.ws, 4005);
+	ws_free(one.ws);
+	refused_hello(hello(live_token(&p, 900), ""), 4005);
+	live_publish(live_room(&p), "notification", 1, -1, 0);
+	live_expect(&two, "notification", 1);
+	ws_free(two.ws);
+}
+
+Test(live, too_many_of_one_person)
+{
+	struct live_person p = live_person();
+	struct live l[17];
+
+	for (int i = 0; i < 17; i++)
+		l[i] = live_hello(&p, NULL);
+	live_expect_close(l[0].ws, 4006);
+	live_publish(live_room(&p), "notification", 1, -1, 0);
+	for (int i = 1; i < 17; i++)
+		live_expect(&l[i], "notification", 1);
+	for (int i = 0; i < 17; i++)
+		ws_free(l[i].ws);
+}
+
+Test(live, token_expires_or_is_renewed)
+{
+	struct live_person p = live_person(), other = live_person();
+	struct ws *w = WS_OPEN(.path = NULL), *kept = WS_OPEN(.path = NULL);
+	json_t *json;
+
+	ws_say(w, hello(live_token(&p, 4), ""));
+	json_decref(expect(w, "welcome"));
+	json = expect(w, "expiring");
+	cr_expect_leq(json_integer_value(json_object_get(json, "in")), 4);
+	json_decref(json);
+	ws_say(kept, hello(live_token(&p, 4), ""));
+	json_decref(expect(kept, "welcome"));
+	json_decref(expect(kept, "expiring"));
+	snprintf(text, sizeof(text), "{\"type\":\"refresh\",\"id\":3,\"token\":\"%s\"}",
+	    live_token(&p, 900));
+	ws_say(kept, text);
+	expect_reply(kept, 3, NULL);
+	live_expect_close(w, 4104);
+	ws_say(kept, "{\"type\":\"ping\"}");
+	json_decref(expect(kept, "pong"));
+	snprintf(text, sizeof(text), "{\"type\":\"refresh\",\"id\":4,\"token\":\"%s\"}",
+	    live_token(&other, 900));
+	ws_say(kept, text);
+	live_expect_close(kept, 4003);
+	ws_free(w);
+	ws_free(kept);
+}
+
+Test(live, who_does_not_answer_pings_is_cut)
+{
+	struct live_person p = live_person();
+	struct live deaf = live_hello(&p, NULL), well = live_hello(&p, NULL);
+	struct ws_frame f = { .kind = WS_NOTHING }, nothing;
+
+	deaf.ws->deaf = true;
+	for (int i = 0; i < 150 && f.kind == WS_NOTHING; i++) {
+		f = ws_read(deaf.ws, 0.05);
+		nothing = ws_read(well.ws, 0.05);
+		cr_assert_eq(nothing.kind, WS_NOTHING, "%d %d", nothing.kind, nothing.code);
+	}
+	cr_expect(f.kind == WS_END || f.kind == WS_CLOSE, "%d", f.kind);
+	cr_expect_geq(deaf.ws->pings, 1);
+	cr_expect_geq(well.ws->pings, 1);
+	live_expect_silence(&well);
+	ws_free(deaf.ws);
+	ws_free(well.ws);
+}
+
+Test(live, origins_and_upgrades)
+{
+	static const struct {
+		const char *headers, *protocol;
+		int status;
+	} rows[] = {
+		{ "Origin: http://localhost:3000\r\n", NULL, 101 },
+		{ "Origin: http://localhost:3000.evil.example\r\n", NULL, 403 },
+		{ "Origin: https://localhost:3000\r\n", NULL, 403 },
+		{ "Origin: null\r\n", NULL, 403 },
+		{ "X-Real-IP: 1.2.3.4\r\nX-Live-Token: a\r\n", NULL, 101 },
+		{ "Sec-WebSocket-Extensions: permessage-deflate\r\n", NULL, 101 },
+		{ "", "", 426 },
+		{ "", "graphql-ws", 426 },
+	};
+	struct answer a;
+	struct ws *w;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		w = WS_OPEN(.headers = rows[i].headers, .protocol = rows[i].protocol);
+		cr_expect_eq(w->status, rows[i].status, "%s %s", rows[i].headers, w->head);
+		cr_expect_null(strcasestr(w->head, "extensions"));
+		ws_free(w);
+	}
+	a = CALL("GET", "/live");
+	cr_expect_eq(a.status, 426);
+	cr_expect_str_eq(text_at(&a, "error.code"), "UPGRADE_REQUIRED");
+	cr_expect_str_eq(header_of(&a, "Upgrade"), "websocket");
+	forget(&a);
+	a = CALL("GET", "/live", .headers = { "Upgrade: h2c", "Connection: Upgrade" });
+	cr_expect_eq(a.status, 426);
+	forget(&a);
+}
+
+Test(live, by_hand)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	static char token[4096];
+	struct ws *w = WS_OPEN(.path = NULL);
+
+	cr_expect_eq(stack_ctl(text, sizeof(text), "live", "publish", live_room(&p),
+	                 "notification", "{\"n\":5}", NULL),
+	    0, "%s", text);
+	live_expect(&l, "notification", 5);
+	cr_expect_eq(stack_ctl(text, sizeof(text), "live", "publish", "a", "b", "{", NULL), 2);
+	stack_token("live-ann");
+	cr_expect_eq(
+	    stack_ctl(token, sizeof(token), "live", "token", "live-ann", NULL), 0, "%s", token);
+	ws_say(w, hello(token, ""));
+	json_decref(expect(w, "welcome"));
+	cr_expect_geq(live_count("hellos_total"), 1);
+	cr_expect_geq(live_count("events_total"), 1);
+	cr_expect_eq(stack_ctl(text, sizeof(text), "live", "stats", NULL), 0);
+	cr_expect_not_null(strstr(text, "connections "));
+	ws_free(w);
+	ws_free(l.ws);
+}

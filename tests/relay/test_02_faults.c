@@ -1,0 +1,365 @@
+/* What a client gets when something fails: nothing twice, nothing missing, or it is told. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/live.h"
+#include "support/stack.h"
+
+const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--workers", "1",
+	NULL };
+
+static bool
+has_counted(void *what)
+{
+	const struct {
+		const char *name;
+		long wanted;
+	} *w = what;
+	return live_count(w->name) >= w->wanted;
+}
+
+static void
+wait_for_count(const char *name, long wanted)
+{
+	struct {
+		const char *name;
+		long wanted;
+	} w = { name, wanted };
+	cr_assert(wait_until(has_counted, &w, 20), "%s is %ld, not %ld", name, live_count(name),
+	    wanted);
+}
+
+static void
+back(struct live *l, const struct live_person *p)
+{
+	struct live before = *l;
+
+	*l = live_hello(p, &before);
+}
+
+static void
+publish(const struct live_person *p, long from, long to, size_t padding)
+{
+	for (long n = from; n < to; n++)
+		live_publish(live_room(p), "notification", n, -1, padding);
+}
+
+static void
+expect(struct live *l, long from, long to)
+{
+	for (long n = from; n < to; n++)
+		live_expect(l, "notification", n);
+}
+
+Test(faults, resume)
+{
+	struct live_person p = live_person(), other = live_person();
+	struct live l = live_hello(&p, NULL), again;
+
+	publish(&p, 0, 10, 0);
+	expect(&l, 0, 7); /* the rest is on its way when the client goes */
+	ws_free(l.ws);
+	publish(&p, 10, 200, 0);
+	publish(&other, 0, 20, 0);
+	back(&l, &p);
+	cr_expect(l.recovered);
+	publish(&p, 200, 220, 0);
+	expect(&l, 7, 220);
+	live_expect_silence(&l);
+	/* a second time from the same place: the same again */
+	snprintf(again.epoch, sizeof(again.epoch), "%s", l.epoch);
+	snprintf(again.offset, sizeof(again.offset), "%s", l.offset);
+	ws_free(l.ws);
+	back(&again, &p);
+	cr_expect(again.recovered);
+	live_expect_silence(&again);
+	ws_free(again.ws);
+}
+
+Test(faults, resume_several_rooms_in_order)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	char room[64], text[4096];
+	struct ws_frame f;
+
+	ws_free(l.ws);
+	snprintf(room, sizeof(room), "snippet:%s", p.id.text);
+	for (long n = 0; n < 300; n++)
+		live_publish(n % 3 ? live_room(&p) : room, "notification", n, -1, 2000);
+	l.ws = WS_OPEN(.path = NULL);
+	snprintf(text, sizeof(text),
+	    "{\"type\":\"hello\",\"token\":\"%s\",\"resume\":{\"epoch\":\"%s\",\"offset\":\"%"
+	    "s\"},"
+	    "\"rooms\":[\"%s\"]}",
+	    live_token(&p, 900), l.epoch, l.offset, room);
+	ws_say(l.ws, text);
+	f = ws_read(l.ws, 10);
+	cr_assert(json_is_true(json_object_get(f.json, "recovered")));
+	ws_forget(&f);
+	expect(&l, 0, 300);
+	ws_free(l.ws);
+}
+
+Test(faults, resume_from_nowhere)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL), bad = l;
+	static const char *const offsets[] = { "", "x", "1", "-", "1-",
+		"99999999999999999999-0", "18446744073709551615-0", "1 - 0", "-1-0" };
+
+	snprintf(bad.epoch, sizeof(bad.epoch), "other");
+	back(&bad, &p);
+	cr_expect_not(bad.recovered);
+	cr_expect_str_eq(bad.epoch, l.epoch);
+	ws_free(bad.ws);
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		bad = l;
+		snprintf(bad.offset, sizeof(bad.offset), "%s", offsets[i]);
+		back(&bad, &p);
+		cr_expect_not(bad.recovered, "%s", offsets[i]);
+		ws_free(bad.ws);
+	}
+	ws_free(l.ws);
+}
+
+Test(faults, kill_9_of_the_relay)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	struct ws_frame f;
+
+	for (long round = 0; round < 3; round++) {
+		pid_t pid = stack_main("relay");
+		publish(&p, round * 100, round * 100 + 50, 0);
+		expect(&l, round * 100, round * 100 + 20);
+		cr_assert_gt(pid, 1);
+		kill(pid, SIGKILL);
+		while ((f = ws_read(l.ws, 10)).kind == WS_TEXT)
+			ws_forget(&f); /* what was under way; the offset stays where it was */
+		cr_expect_eq(f.kind, WS_END);
+		ws_free(l.ws);
+		publish(&p, round * 100 + 50, round * 100 + 100, 0);
+		back(&l, &p);
+		cr_expect(l.recovered, "round %ld", round);
+		expect(&l, round * 100 + 20, round * 100 + 100);
+	}
+	live_expect_silence(&l);
+	ws_free(l.ws);
+}
+
+Test(faults, restart_of_the_relay)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	struct ws_frame f;
+
+	publish(&p, 0, 1, 0);
+	expect(&l, 0, 1);
+	kill(stack_pid("relay"), SIGUSR2);
+	f = ws_read(l.ws, 10);
+	cr_assert_eq(f.kind, WS_TEXT);
+	cr_expect_str_eq(json_string_value(json_object_get(f.json, "type")), "drain");
+	cr_expect_eq(json_array_size(json_object_get(f.json, "retry")), 2u);
+	ws_forget(&f);
+	f = ws_read(l.ws, 10);
+	cr_assert_eq(f.kind, WS_CLOSE);
+	cr_expect_eq(f.code, 4200);
+	cr_expect_geq(strtol(f.reason, NULL, 10), 500, "%s", f.reason);
+	ws_free(l.ws);
+	publish(&p, 1, 30, 0);
+	back(&l, &p);
+	cr_expect(l.recovered);
+	expect(&l, 1, 30);
+	ws_free(l.ws);
+}
+
+Test(faults, restart_of_redis)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+
+	publish(&p, 0, 20, 0);
+	expect(&l, 0, 10);
+	stack_part("restart-part", "redis");
+	publish(&p, 20, 40, 0);
+	expect(&l, 10, 40);
+	ws_free(l.ws);
+	back(&l, &p);
+	cr_expect(l.recovered);
+	live_expect_silence(&l);
+	ws_free(l.ws);
+}
+
+Test(faults, redis_is_frozen)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	pid_t pid = stack_pid("redis");
+
+	publish(&p, 0, 5, 0);
+	expect(&l, 0, 5);
+	cr_assert_gt(pid, 1);
+	kill(pid, SIGSTOP);
+	ws_free(l.ws);
+	back(&l, &p); /* from memory */
+	cr_expect(l.recovered);
+	live_expect_silence(&l);
+	sleep(7); /* longer than the relay's patience */
+	kill(pid, SIGCONT);
+	publish(&p, 5, 20, 0);
+	expect(&l, 5, 20);
+	ws_free(l.ws);
+}
+
+static void
+is_told_that_the_log_is_lost(struct live *l, const struct live_person *p)
+{
+	struct live before = *l;
+
+	live_expect_close(l->ws, 4201);
+	ws_free(l->ws);
+	back(l, p);
+	cr_expect_not(l->recovered);
+	cr_expect_str_neq(l->epoch, before.epoch);
+	publish(p, 900, 905, 0);
+	expect(l, 900, 905);
+}
+
+Test(faults, flushall)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+
+	publish(&p, 0, 5, 0);
+	expect(&l, 0, 5);
+	LIVE_REDIS("FLUSHALL");
+	is_told_that_the_log_is_lost(&l, &p);
+	ws_free(l.ws);
+}
+
+/* The end of the log is missing and the epoch is not: an append-only file cut short. */
+Test(faults, the_log_lost_its_end)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+
+	publish(&p, 0, 5, 0);
+	expect(&l, 0, 5);
+	LIVE_REDIS("XDEL", "cg:{rt}:log", l.offset);
+	LIVE_REDIS("CLIENT", "KILL", "TYPE", "normal");
+	is_told_that_the_log_is_lost(&l, &p);
+	ws_free(l.ws);
+}
+
+Test(faults, away_while_the_relay_died_and_the_log_was_lost)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL), before = l;
+	pid_t pid = stack_main("relay");
+
+	ws_free(l.ws);
+	cr_assert_gt(pid, 1);
+	kill(pid, SIGKILL);
+	LIVE_REDIS("FLUSHALL");
+	publish(&p, 0, 5, 0);
+	back(&l, &p);
+	cr_expect_not(l.recovered);
+	cr_expect_str_neq(l.epoch, before.epoch);
+	ws_free(l.ws);
+}
+
+/* 8 MB for somebody who reads nothing: cut, with little memory; then all of it comes. */
+Test(faults, stalled_client)
+{
+	enum { COUNT = 2000, BYTES = 4000 };
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	long slow = live_count("slow_cuts_total"), most = 0;
+
+	publish(&p, 0, 1, 0);
+	expect(&l, 0, 1);
+	for (long n = 1; n < COUNT; n++) {
+		live_publish(live_room(&p), "notification", n, -1, BYTES);
+		if (n % 250 == 0) {
+			long waits = live_count("queue_bytes");
+			most = waits > most ? waits : most;
+		}
+	}
+	wait_for_count("slow_cuts_total", slow + 1);
+	cr_expect_leq(most, 256 * 1024, "%ld bytes waited", most);
+	ws_free(l.ws);
+	back(&l, &p);
+	cr_expect(l.recovered);
+	expect(&l, 1, COUNT);
+	live_expect_silence(&l);
+	cr_expect_eq(live_count("queue_bytes"), 0);
+	ws_free(l.ws);
+}
+
+Test(faults, redis_is_away_at_the_start)
+{
+	struct live_person p = live_person();
+	struct ws *w;
+	pid_t pid = stack_main("relay");
+
+	stack_part("stop-part", "redis");
+	cr_assert_gt(pid, 1);
+	kill(pid, SIGKILL);
+	w = WS_OPEN(.path = NULL);
+	cr_expect_eq(w->status, 503, "%s", w->head);
+	cr_expect_not_null(strcasestr(w->head, "Retry-After: 1"));
+	ws_free(w);
+	stack_part("start-part", "redis");
+	for (int i = 0; i < 100; i++) {
+		w = WS_OPEN(.path = NULL);
+		if (w->status == 101)
+			break;
+		ws_free(w);
+		usleep(100 * 1000);
+	}
+	cr_assert_eq(w->status, 101);
+	ws_free(w);
+	ws_free(live_hello(&p, NULL).ws);
+}
+
+/* Faults at random under many clients, each with its own count: no hole, no repeat. */
+Test(faults, at_random)
+{
+	enum { CLIENTS = 60, ROUNDS = 12 };
+	static struct live_person p[CLIENTS];
+	static struct live l[CLIENTS];
+	long published = 0;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		p[i] = live_person();
+		l[i] = live_hello(&p[i], NULL);
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int n = 0; n < 5; n++, published++)
+			for (int i = 0; i < CLIENTS; i++)
+				live_publish(
+				    live_room(&p[i]), "notification", published, -1, 0);
+		if (round % 3 == 1)
+			kill(stack_main("relay"), SIGKILL);
+		if (round % 4 == 2)
+			stack_part("restart-part", "redis");
+		for (int i = 0; i < CLIENTS; i++) {
+			if (round % 3 == 1 || i % 4 == round % 4) {
+				ws_free(l[i].ws);
+				back(&l[i], &p[i]);
+				cr_assert(l[i].recovered, "client %d, round %d", i, round);
+			}
+		}
+		for (int i = 0; i < CLIENTS; i++)
+			expect(&l[i], published - 5, published);
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		live_expect_silence(&l[i]);
+		ws_free(l[i].ws);
+	}
+}
