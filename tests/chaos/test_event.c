@@ -38,9 +38,11 @@ struct shared {
 	struct known known[KNOWN_MAX];
 };
 
-/* A second scheduler and a second worker, that nobody kills. */
+static int second_relay_port;
+
+/* A second scheduler, worker and relay, that nobody kills. */
 static void
-second(const char *program)
+second(const char *program, const char *listen)
 {
 	char path[4200], log[4200];
 
@@ -50,15 +52,21 @@ second(const char *program)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (freopen(log, "a", stderr) != NULL)
-		execl(program, program, "--config", path, (char *)NULL);
+		execl(program, program, "--config", path, listen ? "--listen" : (char *)NULL,
+		    listen, (char *)NULL);
 	_exit(127);
 }
 
 void
 stack_ready(void)
 {
-	second("build/san/bin/codegram-scheduler");
-	second("build/san/bin/codegram-worker");
+	char address[64];
+
+	second_relay_port = 32000 + getpid() % 700;
+	snprintf(address, sizeof(address), "127.0.0.1:%d", second_relay_port);
+	second("build/san/bin/codegram-scheduler", NULL);
+	second("build/san/bin/codegram-worker", NULL);
+	second("build/san/bin/codegram-relay", address);
 }
 
 /* The same throws for the same seed (a linear congruential generator, Numerical Recipes). */
@@ -173,12 +181,13 @@ take(struct ws_frame *f)
 	return true;
 }
 
-/* Ann's client: comes back whenever it is cut, and resumes. */
+/* Ann's client: comes back whenever it is cut, in turn to either relay, and resumes. */
 static void
 listener(void)
 {
-	while (!shared->stop) {
-		struct ws *ws = WS_OPEN(.path = "/live");
+	for (int turn = 0; !shared->stop; turn++) {
+		struct ws *ws =
+		    WS_OPEN(.path = "/live", .port = turn % 2 ? second_relay_port : 0);
 		bool good = ws != NULL && ws->status == 101 && say_hello(ws);
 		while (good && !shared->stop) {
 			struct ws_frame f = ws_read(ws, 0.5);
@@ -287,6 +296,10 @@ disaster(void)
 		stack_part("start-part", "redis");
 		break;
 	case 9:
+		if (dice(4) == 0) {
+			stack_part("restart-part", "postgres");
+			break;
+		}
 		stack_sql(
 		    "select pg_terminate_backend(pid) from pg_stat_activity where usename like "
 		    "'codegram-%'",
@@ -439,6 +452,32 @@ chaos(unsigned seed)
 	for (int i = 0; i < LIKERS; i++)
 		waitpid(pid[i], NULL, 0);
 	expect_all(seed);
+	shared->stop = true;
+	waitpid(pid[LIKERS], NULL, 0);
+	stack_sql("update users set last_seen_at = now() where username like 'chaos-ann-%'",
+	    (char[64]){ "" }, 64);
+	munmap(shared, sizeof(*shared));
+}
+
+/* Every program restarted while people like: nobody is refused, nothing is lost. */
+Test(chaos, restarts)
+{
+	static const char *const parts[] = { "api-all", "scheduler", "worker", "relay",
+		"api-login" };
+	pid_t pid[LIKERS + 1];
+
+	begin(99);
+	pid[LIKERS] = in_process(run_listener, 0);
+	for (int i = 0; i < LIKERS; i++)
+		pid[i] = in_process(liker, i);
+	for (size_t i = 0; i < 10; i++) {
+		kill(stack_pid(parts[i % 5]), SIGUSR2);
+		usleep(400 * 1000);
+	}
+	for (int i = 0; i < LIKERS; i++)
+		waitpid(pid[i], NULL, 0);
+	cr_expect_eq(shared->refused, 0, "%ld refused", shared->refused);
+	expect_all(99);
 	shared->stop = true;
 	waitpid(pid[LIKERS], NULL, 0);
 	stack_sql("update users set last_seen_at = now() where username like 'chaos-ann-%'",

@@ -78,7 +78,7 @@ struct ws *
 ws_open(const struct ws_options *o)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)stack_port()) };
+		.sin_port = htons((uint16_t)(o->port ? o->port : stack_port())) };
 	const char *protocol = o->protocol ? o->protocol : "cg.v1";
 	struct ws *w = calloc(1, sizeof(*w));
 	char text[8192];

@@ -10,6 +10,7 @@
 struct ws_options {
 	const char *path;     /* default /live */
 	const char *protocol; /* default cg.v1; "" sends none */
+	int port;             /* default nginx's */
 	const char *headers;  /* more lines, each with \r\n */
 };
 
