@@ -279,6 +279,7 @@ disaster(void)
 {
 	static const char *const points[] = { "mover.stamped", "mover.sent", "job.committed",
 		"api.committed" };
+	static const char *const programs[] = { "scheduler", "worker", "relay", "api-all" };
 	char out[64];
 
 	switch (dice(12)) {
@@ -289,7 +290,7 @@ disaster(void)
 	case 4: kill_some_child("worker"); break;
 	case 5: kill_some_child("api-all"); break;
 	case 6: freeze(stack_pid("redis")); break;
-	case 7: freeze(stack_main("scheduler")); break;
+	case 7: freeze(stack_main(programs[dice(4)])); break;
 	case 8:
 		kill(stack_pid("redis"), SIGKILL);
 		usleep(100 * 1000);
@@ -353,10 +354,39 @@ ann_knows(void *complain)
 	return all;
 }
 
+static bool
+is_well(void *unused)
+{
+	struct answer a = CALL("GET", "/ready");
+	bool ok = a.status == 200;
+
+	(void)unused;
+	forget(&a);
+	return ok;
+}
+
+/* What an earlier seed left armed or lying about is no business of this one. */
+static void
+settle(void)
+{
+	static const char *const points[] = { "mover.stamped", "mover.sent", "job.committed",
+		"api.committed" };
+	char path[4200];
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
+		snprintf(path, sizeof(path), "%s/run/fail/%s", stack_dir(), points[i]);
+		unlink(path);
+	}
+	for (int i = 0; i < 5; i++)
+		cr_assert(wait_until(is_well, NULL, 30), "the stack is not well");
+}
+
 static void
 begin(unsigned seed)
 {
 	char name[64], body[128];
+
+	settle();
 
 	dice_state = seed;
 	shared = mmap(
