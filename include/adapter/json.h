@@ -23,6 +23,7 @@ enum err json_fill(
 bool json_get_text(const struct json_t *object, const char *key, const char **out);
 bool json_has(const struct json_t *object, const char *key);
 bool json_get_int(const struct json_t *object, const char *key, int64_t *out);
+bool json_get_bool(const struct json_t *object, const char *key, bool *out);
 
 /* A member that is an object, or the text at `i` of one that is a list; NULL otherwise. */
 const struct json_t *json_get_object(const struct json_t *object, const char *key);
@@ -30,5 +31,8 @@ const char *json_get_item(const struct json_t *object, const char *key, size_t i
 
 /* How many members the object has that are none of `keys` (NULL at the end). */
 size_t json_others(const struct json_t *object, const char *const *keys);
+
+/* The name of one of these; NULL: there is none. */
+const char *json_other(const struct json_t *object, const char *const *keys);
 
 #endif

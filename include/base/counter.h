@@ -19,6 +19,10 @@ typedef _Atomic uint64_t counter;
 struct counter_file *counter_open(const char *path, size_t max);
 void counter_close(struct counter_file *f);
 
+/* The first of `dir`/NAME.stats, NAME-2.stats … that no living process has claimed, so any
+ * number of one program may run here, and a file goes on where a dead one left it. */
+struct counter_file *counter_claim(const char *dir, const char *name, size_t max);
+
 /* The series of `family` and `labels` (`pool="all"` or ""), made when it is new. Before fork
  * only. Never NULL: without a file or room it returns a number that nobody reads. */
 counter *counter_get(
@@ -39,7 +43,8 @@ void histogram_get(
     struct counter_file *f, struct histogram *h, const char *family, const char *labels);
 void histogram_add(struct histogram *h, int64_t micros);
 
-/* All files of `dir`, families together, with the help text that `help(family)` gives. */
+/* All files of `dir`, families together, with the help text that `help(family)` gives. What
+ * several files have is one series: the sum, or of a gauge the greatest of the living. */
 void counter_print(const char *dir, const char *(*help)(const char *family), struct buf *out);
 
 #endif

@@ -23,6 +23,7 @@ enum field_type {
 	FIELD_BOOL,   /* bool */
 	FIELD_UUID,   /* struct uuid */
 	FIELD_CHOICE, /* int, index into the rule's choices */
+	FIELD_OBJECT, /* const char *, compact JSON text of an object of at most `max` bytes */
 };
 
 #define CTYPE_TEXT const char *
@@ -31,6 +32,7 @@ enum field_type {
 #define CTYPE_BOOL bool
 #define CTYPE_UUID struct uuid
 #define CTYPE_CHOICE int
+#define CTYPE_OBJECT const char *
 
 enum {
 	REQUIRED = 1, /* must be there */

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 
@@ -94,6 +95,25 @@ fill_texts(const struct field *f, const json_t *list, struct texts *out, const c
 }
 
 static enum err
+fill_object(const struct field *f, const json_t *value, const char **out, const char *where,
+    struct scope *scope)
+{
+	char *text;
+
+	if (!json_is_object(value))
+		return fault_field(
+		    &scope->fault, where, "NOT_AN_OBJECT", "must be an object", 0);
+	if ((text = json_dumps(value, JSON_COMPACT)) == NULL)
+		return ERR_NO_MEMORY;
+	*out = arena_text(scope->arena, span_of(text));
+	free(text);
+	if (*out != NULL && f->max > 0 && (int64_t)strlen(*out) > f->max)
+		return fault_field(
+		    &scope->fault, where, "TOO_LONG", "has too many bytes", f->max);
+	return *out ? OK : ERR_NO_MEMORY;
+}
+
+static enum err
 fill_field(const struct form *form, size_t i, const json_t *value, void *out, const char *where,
     struct scope *scope)
 {
@@ -109,6 +129,7 @@ fill_field(const struct form *form, size_t i, const json_t *value, void *out, co
 	}
 	switch (f->type) {
 	case FIELD_TEXTS: return fill_texts(f, value, at, where, scope);
+	case FIELD_OBJECT: return fill_object(f, value, at, where, scope);
 	case FIELD_BOOL:
 		if (!json_is_boolean(value))
 			return fault_field(
@@ -197,6 +218,17 @@ json_get_int(const struct json_t *object, const char *key, int64_t *out)
 	return true;
 }
 
+bool
+json_get_bool(const struct json_t *object, const char *key, bool *out)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_boolean(value))
+		return false;
+	*out = json_is_true(value);
+	return true;
+}
+
 const struct json_t *
 json_get_object(const struct json_t *object, const char *key)
 {
@@ -219,4 +251,21 @@ json_others(const struct json_t *object, const char *const *keys)
 	for (; *keys != NULL; keys++)
 		known += json_object_get(object, *keys) != NULL;
 	return json_object_size(object) - known;
+}
+
+const char *
+json_other(const struct json_t *object, const char *const *keys)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		size_t i = 0;
+		while (keys[i] != NULL && strcmp(keys[i], key) != 0)
+			i++;
+		if (keys[i] == NULL)
+			return key;
+	}
+	return NULL;
 }

@@ -3,13 +3,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FAMILY_MAX = 64, LABELS_MAX = 112, SERIES_MAX = 65536 };
+enum { FAMILY_MAX = 64, LABELS_MAX = 112, SERIES_MAX = 65536, CLAIMS_MAX = 32 };
 
 static const char magic[16] = "codegram stats1";
 
@@ -29,6 +30,7 @@ struct image {
 struct counter_file {
 	struct image *image;
 	size_t bytes;
+	int lock_fd; /* -1: not claimed */
 };
 
 static counter nobody_reads;
@@ -88,6 +90,7 @@ counter_open(const char *path, size_t max)
 
 	if (f == NULL)
 		return NULL;
+	f->lock_fd = -1;
 	if ((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0) {
 		f->image = image_map(fd, PROT_READ | PROT_WRITE, &f->bytes);
 		close(fd);
@@ -111,7 +114,45 @@ counter_close(struct counter_file *f)
 	if (f == NULL)
 		return;
 	munmap(f->image, f->bytes);
+	if (f->lock_fd >= 0)
+		close(f->lock_fd);
 	free(f);
+}
+
+/* A lock of the open file: children keep it by what they inherit, and it dies with the last. */
+static bool
+lock_whole(int fd, int command, struct flock *lock)
+{
+	*lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return fcntl(fd, command, lock) == 0;
+}
+
+struct counter_file *
+counter_claim(const char *dir, const char *name, size_t max)
+{
+	struct counter_file *f;
+	struct flock lock;
+	char path[4096], number[16] = "";
+
+	for (int i = 1; i <= CLAIMS_MAX; i++) {
+		int fd;
+		if (i > 1)
+			snprintf(number, sizeof(number), "-%d", i);
+		snprintf(path, sizeof(path), "%s/%s%s.lock", dir, name, number);
+		if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
+			return NULL;
+		if (!lock_whole(fd, F_OFD_SETLK, &lock)) {
+			close(fd);
+			continue;
+		}
+		snprintf(path, sizeof(path), "%s/%s%s.stats", dir, name, number);
+		if ((f = counter_open(path, max)) != NULL)
+			f->lock_fd = fd;
+		else
+			close(fd);
+		return f;
+	}
+	return NULL;
 }
 
 counter *
@@ -180,7 +221,7 @@ le_of(const char *labels)
 }
 
 static void
-print_series(const struct series *s, struct buf *out)
+print_series(const struct series *s, uint64_t value, struct buf *out)
 {
 	const char *le = le_of(s->labels);
 	bool bucket = s->type == HISTOGRAM && le != NULL;
@@ -192,16 +233,16 @@ print_series(const struct series *s, struct buf *out)
 	                         : "_sum",
 	    *s->labels ? "{" : "", LABELS_MAX, s->labels, *s->labels ? "}" : "");
 	if (sum)
-		buf_format(out, "%.6f\n", (double)s->value / 1e6);
+		buf_format(out, "%.6f\n", (double)value / 1e6);
 	else
-		buf_format(out, "%llu\n", (unsigned long long)s->value);
+		buf_format(out, "%llu\n", (unsigned long long)value);
 	/* The last bucket holds every observation: it is the count, too. */
 	if (bucket && strcmp(le, "le=\"+Inf\"") == 0) {
 		size_t keep = (size_t)(le - s->labels);
 		if (keep > 0)
 			keep--;
 		buf_format(out, "%s_count%s%.*s%s %llu\n", s->family, keep ? "{" : "",
-		    (int)keep, s->labels, keep ? "}" : "", (unsigned long long)s->value);
+		    (int)keep, s->labels, keep ? "}" : "", (unsigned long long)value);
 	}
 }
 
@@ -210,7 +251,26 @@ enum { FILES_MAX = 64 };
 struct gathered {
 	struct image *image[FILES_MAX];
 	size_t bytes[FILES_MAX], count;
+	bool lives[FILES_MAX];
 };
+
+/* Whether the process that claimed NAME.stats is there; of an unclaimed file nobody knows. */
+static bool
+lives(int dir_fd, const char *file)
+{
+	char name[NAME_MAX + 1];
+	struct flock lock;
+	bool known, held;
+	int fd;
+
+	snprintf(name, sizeof(name), "%.*s.lock", (int)(strlen(file) - 6), file);
+	if ((fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC)) < 0)
+		return true;
+	known = lock_whole(fd, F_OFD_GETLK, &lock);
+	held = known && lock.l_type != F_UNLCK;
+	close(fd);
+	return held || !known;
+}
 
 static void
 gather(const char *dir, struct gathered *all)
@@ -226,6 +286,7 @@ gather(const char *dir, struct gathered *all)
 		if ((fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC)) < 0)
 			continue;
 		all->image[all->count] = image_map(fd, PROT_READ, &all->bytes[all->count]);
+		all->lives[all->count] = lives(dirfd(d), entry->d_name);
 		all->count += all->image[all->count] != NULL;
 		close(fd);
 	}
@@ -233,14 +294,52 @@ gather(const char *dir, struct gathered *all)
 		closedir(d);
 }
 
-/* Prints every series of the family in all files; true when it had been printed before. */
+static const struct series *
+series_in(const struct image *image, const struct series *like)
+{
+	for (uint64_t k = 0; k < image->count; k++)
+		if (strcmp(image->series[k].family, like->family) == 0 &&
+		    strcmp(image->series[k].labels, like->labels) == 0)
+			return &image->series[k];
+	return NULL;
+}
+
+/* Of the series in this file and all behind it; false: one before it has had it. */
+static bool
+merged(const struct gathered *all, size_t file, const struct series *s, uint64_t *value)
+{
+	bool found_living = false;
+
+	*value = 0;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct series *other = i == file ? s : series_in(all->image[i], s);
+		if (other != NULL && i < file)
+			return false;
+		if (other == NULL)
+			continue;
+		if (s->type != GAUGE)
+			*value += other->value;
+		else if (all->lives[i] && !found_living)
+			*value = other->value;
+		else if (all->lives[i] == found_living && other->value > *value)
+			*value = other->value;
+		found_living = found_living || all->lives[i];
+	}
+	return true;
+}
+
+/* Every series of the family in all files. */
 static void
 print_family(const struct gathered *all, const char *family, struct buf *out)
 {
+	uint64_t value;
+
 	for (size_t i = 0; i < all->count; i++)
-		for (uint64_t k = 0; k < all->image[i]->count; k++)
-			if (strcmp(all->image[i]->series[k].family, family) == 0)
-				print_series(&all->image[i]->series[k], out);
+		for (uint64_t k = 0; k < all->image[i]->count; k++) {
+			const struct series *s = &all->image[i]->series[k];
+			if (strcmp(s->family, family) == 0 && merged(all, i, s, &value))
+				print_series(s, value, out);
+		}
 }
 
 static bool

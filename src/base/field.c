@@ -153,7 +153,8 @@ field_set(const struct form *form, size_t i, void *out, struct span text, const 
 
 	presence->given |= UINT64_C(1) << i;
 	switch (f->type) {
-	case FIELD_TEXT: return set_text(f, at, text, where, scope);
+	case FIELD_TEXT:
+	case FIELD_OBJECT: /* a fallback */ return set_text(f, at, text, where, scope);
 	case FIELD_TEXTS: return set_texts(f, at, text, where, scope);
 	case FIELD_BOOL: return set_bool(at, text, where, &scope->fault);
 	case FIELD_CHOICE: return set_choice(f, at, text, where, &scope->fault);

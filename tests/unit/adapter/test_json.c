@@ -15,7 +15,7 @@ struct sample {
 	bool flag;
 	struct uuid id;
 	int choice;
-	const char *needed;
+	const char *needed, *object;
 };
 
 static bool
@@ -43,8 +43,10 @@ static const struct field fields[] = {
 	    "" },
 	{ "needed", FIELD_TEXT, REQUIRED, offsetof(struct sample, needed), 0, 0, 0, NULL, NULL,
 	    "" },
+	{ "object", FIELD_OBJECT, 0, offsetof(struct sample, object), 0, 16, 0, "{}", NULL,
+	    "" },
 };
-static const struct form form = { "sample", fields, 7, sizeof(struct sample), 0 };
+static const struct form form = { "sample", fields, 8, sizeof(struct sample), 0 };
 
 static struct sample out;
 
@@ -114,6 +116,11 @@ static const struct {
 	{ "\"choice\":\"green\"", "", NULL, 0 },
 	{ "\"choice\":\"pink\"", "/choice", "NOT_A_CHOICE", 0 },
 	{ "\"choice\":1", "/choice", "NOT_A_TEXT", 0 },
+	{ "\"object\":{}", "", NULL, 0 },
+	{ "\"object\":{\"a\":[1,null]}", "", NULL, 0 },
+	{ "\"object\":\"{}\"", "/object", "NOT_AN_OBJECT", 0 },
+	{ "\"object\":[]", "/object", "NOT_AN_OBJECT", 0 },
+	{ "\"object\":{\"a\":\"0123456789\"}", "/object", "TOO_LONG", 16 },
 	{ "\"other\":1", "/other", "UNKNOWN_FIELD", 0 },
 	{ "\"Text\":\"abc\"", "/Text", "UNKNOWN_FIELD", 0 },
 	{ "\"\":1", "/", "UNKNOWN_FIELD", 0 },
@@ -141,7 +148,8 @@ Test(json, values_arrive)
 	cr_assert_eq(
 	    fill(SPAN("{\"text\":\"ab\",\"texts\":[\"x\",\"y\"],\"number\":7,\"flag\":true,"
 	              "\"id\":\"01234567-89AB-CDEF-0123-456789abcdef\",\"choice\":\"blue\","
-	              "\"needed\":\"\\u00e4\\ud83d\\ude00\\n\"}")),
+	              "\"object\":{ \"a\": [1, \"\\u00e4\"] "
+	              "},\"needed\":\"\\u00e4\\ud83d\\ude00\\n\"}")),
 	    OK);
 	cr_assert_str_eq(out.text, "ab");
 	cr_assert_eq(out.texts.count, 2);
@@ -151,7 +159,8 @@ Test(json, values_arrive)
 	cr_assert_str_eq(out.id.text, "01234567-89ab-cdef-0123-456789abcdef");
 	cr_assert_eq(out.choice, 2);
 	cr_assert_str_eq(out.needed, "\xC3\xA4\xF0\x9F\x98\x80\n");
-	cr_assert_eq(out.presence.given, (1u << 7) - 1);
+	cr_assert_str_eq(out.object, "{\"a\":[1,\"\xC3\xA4\"]}");
+	cr_assert_eq(out.presence.given, (1u << 8) - 1);
 	cr_assert_eq(out.presence.null, 0);
 }
 

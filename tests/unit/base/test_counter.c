@@ -133,6 +133,30 @@ Test(counter, children_add_to_the_same_number)
 	counter_close(f);
 }
 
+/* Two of one program: a file each, one series in the scrape; a third one takes the place of
+ * the one that ended, and what a dead one had measured last does not count any more. */
+Test(counter, claimed_by_whoever_lives)
+{
+	struct counter_file *a = counter_claim(dir, "s", 8), *b = counter_claim(dir, "s", 8);
+
+	cr_assert(a != NULL && b != NULL);
+	counter_add(counter_get(a, "c", COUNTER, ""), 3);
+	counter_add(counter_get(b, "c", COUNTER, ""), 4);
+	*counter_get(a, "g", GAUGE, "") = 7;
+	*counter_get(b, "g", GAUGE, "") = 9;
+	cr_assert_not_null(strstr(print(), "\nc 7\n"), "%s", print());
+	cr_assert_null(strstr(strstr(print(), "\nc 7") + 1, "\nc "), "twice: %s", print());
+	cr_assert_not_null(strstr(print(), "\ng 9\n"), "%s", print());
+	counter_close(b);
+	cr_assert_not_null(strstr(print(), "\nc 7\n"), "counters outlive: %s", print());
+	cr_assert_not_null(strstr(print(), "\ng 7\n"), "of the living: %s", print());
+	counter_close(a);
+	cr_assert_not_null(strstr(print(), "\ng 9\n"), "all are dead: %s", print());
+	a = counter_claim(dir, "s", 8);
+	cr_assert_eq(*counter_get(a, "c", COUNTER, ""), 3, "the first file again");
+	counter_close(a);
+}
+
 Test(counter, histogram)
 {
 	struct counter_file *f = counter_open(path, 64);

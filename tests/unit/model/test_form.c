@@ -16,7 +16,8 @@ static size_t
 size_of(enum field_type type)
 {
 	switch (type) {
-	case FIELD_TEXT: return sizeof(const char *);
+	case FIELD_TEXT:
+	case FIELD_OBJECT: return sizeof(const char *);
 	case FIELD_TEXTS: return sizeof(struct texts);
 	case FIELD_INT: return sizeof(int64_t);
 	case FIELD_BOOL: return sizeof(bool);
