@@ -20,7 +20,7 @@ CFLAGS	?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) -Iinclude -I$(GEN)/include \
 	$(shell pkg-config --cflags libpq) -DCODEGRAM_VERSION='"$(VERSION)"' -DCODEGRAM_PREFIX='"$(PREFIX)"' -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(OPT) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
-LIBS	:= -lfcgi -lpq -lhiredis -ljansson -ljwt -lcrypto -lsystemd -lxxhash -lunistring -lwebsockets -lev
+LIBS	:= -lfcgi -lpq -lhiredis -ljansson -ljwt -lcrypto -lsystemd -lxxhash -lunistring -lwebsockets -lev -lcurl -lsodium
 
 PROGRAMS := codegram-api codegramctl codegram-worker codegram-scheduler codegram-relay
 SOURCES	:= $(filter-out src/main/codegram%,$(sort $(wildcard src/*/*.c)))
@@ -33,10 +33,12 @@ LIBRARY	:= $(B)/libcodegram.a
 TEST_C	:= $(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))
 TESTS	:= $(TEST_C:tests/%.c=$(B)/tests/%)
 CANARIES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/canary/*.c))
+STAND_IN := $(B)/bin/github-stand-in
+STAND_IN_O := $(patsubst tests/%.c,$(B)/obj/tests/%.o,$(filter-out tests/github/test_%,$(wildcard tests/github/*.c)))
 ENDED	:= $(B)/obj/tests/support/ended.o
 SUPPORT	:= $(filter-out $(ENDED),$(patsubst tests/%.c,$(B)/obj/tests/%.o,$(wildcard tests/support/*.c)))
 
-all: $(PROGRAMS:%=$(B)/bin/%)
+all: $(PROGRAMS:%=$(B)/bin/%) $(STAND_IN)
 tests: all $(TESTS) $(CANARIES)
 generated: $(GEN_C) $(GEN_H)
 
@@ -54,11 +56,11 @@ $(GEN)/src/store/statements.c: $(QUERIES:%=sql/query/%.sql) tools/sqlgen.awk
 	awk -v mode=index -f tools/sqlgen.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
 
 # The Redis functions as C, a text for each line (ISO C promises no more than 4095 bytes of one).
-$(GEN)/src/queue/library_text.c: src/queue/library.lua
+$(GEN)/src/queue/library_text.c: $(sort $(wildcard src/queue/library/*.lua))
 	@mkdir -p $(@D)
 	awk 'BEGIN { print "extern const char *const queue_library_text[];\nconst char *const queue_library_text[] = {" } \
 		{ gsub(/[\\"]/, "\\\\&"); print "\t\"" $$0 "\\n\"," } \
-		END { print "\t0\n};" }' $< > $@.tmp && mv $@.tmp $@
+		END { print "\t0\n};" }' $^ > $@.tmp && mv $@.tmp $@
 
 $(B)/obj/gen/%.o: $(GEN)/src/%.c Makefile | $(GEN_H)
 	@mkdir -p $(@D)
@@ -87,12 +89,29 @@ $(B)/bin/codegram-scheduler: $(B)/obj/main/codegram_scheduler.o $(LIBRARY)
 $(B)/bin/codegram-relay: $(B)/obj/main/codegram_relay.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+# GitHub's stand-in, for tests and the demo; tools/install leaves it.
+$(STAND_IN): $(STAND_IN_O) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd -lcurl -pthread
+# Starts the stand-in itself, without a stack.
+$(B)/tests/github/%: $(B)/obj/tests/github/%.o $(ENDED) $(B)/obj/tests/support/github.o $(LIBRARY) | $(STAND_IN)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lcurl
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(ENDED) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 $(B)/tests/queue/test_01_%: $(B)/obj/tests/queue/test_01_%.o $(ENDED) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+$(B)/tests/github_client/ask: $(B)/obj/tests/github_client/ask.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tests/github_client/%: $(B)/obj/tests/github_client/%.o $(ENDED) $(B)/obj/tests/support/github.o $(LIBRARY) | $(STAND_IN)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+$(B)/tests/support/bench/%: $(B)/obj/tests/support/bench/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tests/canary/%: $(B)/obj/tests/canary/%.o $(ENDED)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcriterion
@@ -113,4 +132,4 @@ clean:
 	rm -rf build
 
 .PHONY: all tests generated lint check flags install clean
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(ENDED:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(wildcard $(B)/obj/main/*.d)
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(ENDED:.o=.d) $(TESTS:$(B)/%=$(B)/obj/%.d) $(wildcard $(B)/obj/main/*.d) $(STAND_IN_O:.o=.d)

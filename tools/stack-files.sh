@@ -16,15 +16,21 @@ fill() {
 	printf '%s\n' "$text"
 }
 
+redis_password() {
+	sed -n 's/^REDIS_PASSWORD=//p' "$dir/codegram.conf" | tr -d '\n'
+}
+
 write_configuration() {
-	local before='' key line secrets=()
+	local before='' key line secrets=() redis_url=unix://$run/redis.sock people='on nopass ~* &* +@all'
+	[[ -z $redis_port ]] || redis_url=redis://127.0.0.1:$redis_port people=off
 	[[ ! -f $dir/codegram.conf ]] || before=$(<"$dir/codegram.conf")
 	for key in JWT_SECRET JWT_REFRESH_SECRET JWT_LIVE_SECRET REDIS_PASSWORD; do
 		line=$(grep -m 1 "^$key=" <<<"$before") || line=$key=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
 		secrets+=("$line")
 	done
-	for line in "DATABASE_URL=postgresql:///codegram?host=$run" "REDIS_URL=unix://$run/redis.sock" \
-		"${secrets[@]}" "FRONTEND_URL=http://localhost:3000,http://127.0.0.1:$picked_port,http://localhost:$picked_port" LOG_LEVEL=info "RUN_DIR=$run" \
+	mapfile -t -O "${#secrets[@]}" secrets < <(github_lines "$before")
+	for line in "DATABASE_URL=postgresql:///codegram?host=$run" "REDIS_URL=$redis_url" \
+		"${secrets[@]}" "FRONTEND_URL=$(public_url),http://localhost:$picked_port,http://localhost:3000" LOG_LEVEL=info "RUN_DIR=$run" \
 		"SQL_DIR=$root/sql" "RATE_LIMIT=$rate_limit" RELAY_DRAIN_SECONDS=2; do
 		[[ " ${sets[*]}" == *" ${line%%=*}="* ]] || printf '%s\n' "$line"
 	done >"$dir/codegram.conf.new"
@@ -35,9 +41,11 @@ write_configuration() {
 
 	fill "$root/systemd/redis.conf" REDIS_SOCKET "$run/redis.sock" REDIS_DIR "$dir/redis" \
 		REDIS_USERS "$dir/redis/users.conf" >"$dir/redis/redis.conf"
-	# The default user stays for people and tests: nobody else comes to this socket.
-	fill "$root/systemd/redis-users.conf" REDIS_DEFAULT 'on nopass ~* &* +@all' REDIS_HASH \
-		"$(sed -n 's/^REDIS_PASSWORD=//p' "$dir/codegram.conf" | tr -d '\n' | sha256sum | cut -d ' ' -f 1)" \
+	[[ -z $redis_port ]] ||
+		sed -i -e "s/^port 0\$/port $redis_port\nbind 127.0.0.1/" -e '/^unixsocket/d' "$dir/redis/redis.conf"
+	# The default user stays for people and tests: nobody else comes to the socket.
+	fill "$root/systemd/redis-users.conf" REDIS_DEFAULT "$people" REDIS_HASH \
+		"$(redis_password | sha256sum | cut -d ' ' -f 1)" \
 		>"$dir/redis/users.conf"
 	chmod 0640 "$dir/redis/users.conf"
 	[[ $user == "$me" ]] || chown "$user:" "$dir/redis/users.conf"

@@ -14,6 +14,9 @@ void json_seed(void);
  * UTF-8 are refused (RFC 8259; Jansson's JSON_REJECT_DUPLICATES). */
 enum err json_object_of(struct span text, struct json_t **out, struct scope *scope);
 
+/* Whether the text is one object; says nothing about why not. */
+bool json_object_ok(struct span text);
+
 /* Fills a form's struct: all faulty fields at once, unknown ones too, each by its JSON
  * Pointer (RFC 6901). */
 enum err json_fill(

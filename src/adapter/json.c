@@ -46,6 +46,16 @@ json_object_of(struct span text, struct json_t **out, struct scope *scope)
 	return OK;
 }
 
+bool
+json_object_ok(struct span text)
+{
+	json_t *json = json_loadb(text.ptr ? text.ptr : "", text.len, 0, NULL);
+	bool ok = json_is_object(json);
+
+	json_decref(json);
+	return ok;
+}
+
 static struct span
 span_of_string(const json_t *value)
 {
