@@ -8,6 +8,14 @@ grant usage on schema public to "codegram-api", "codegram-login", "codegram-work
 grant execute on all functions in schema public to "codegram-api", "codegram-login",
   "codegram-worker", "codegram-ctl";
 
+-- Sessions are opened by signing in alone, rotated and ended by the api alone.
+revoke execute on function sign_in, use_login_state, take_github_profile, make_github_user,
+  open_session, refresh_rotate, end_sessions, make_access_token
+  from "codegram-api", "codegram-login", "codegram-worker";
+grant execute on function sign_in, use_login_state to "codegram-login";
+grant execute on function refresh_rotate, end_sessions, make_access_token to "codegram-api";
+grant execute on function take_github_profile to "codegram-worker";
+
 grant select on schema_migrations to "codegram-api", "codegram-login", "codegram-worker",
   "codegram-scheduler", "codegram-ctl";
 
@@ -22,16 +30,31 @@ grant select on notification_actors to "codegram-api";
 grant insert on outbox to "codegram-api", "codegram-login", "codegram-worker",
   "codegram-scheduler";
 
+grant select on cron_slot to "codegram-api";
+
 grant select on users, sessions to "codegram-login";
+
+grant select, update (last_used_at, revoked_at) on access_tokens to "codegram-api";
+grant update (last_seen_at) on users to "codegram-api";
+grant select (id, revoked_at, tokens_until) on sessions to "codegram-scheduler";
 
 grant select, update, delete on outbox to "codegram-scheduler";
 grant select, insert, update on outbox_target to "codegram-scheduler";
 grant select, insert, delete on cron_slot to "codegram-scheduler";
 
 grant select, insert, delete on job_done to "codegram-worker";
+grant select, delete on cron_slot, sessions to "codegram-worker";
 grant select on users, follows, snippets, snippet_likes, tally to "codegram-worker";
 grant update (followers_count, following_count, snippets_count) on users to "codegram-worker";
 grant update (likes_count) on snippets to "codegram-worker";
+
+grant select on github_connections, github_syncs, repositories, github_contributions
+  to "codegram-api";
+grant update (state, reason, told_at, updated_at) on github_connections to "codegram-api";
+grant select, update on github_connections to "codegram-worker";
+grant select, insert, update, delete on github_pages, github_syncs, repositories,
+  github_contributions to "codegram-worker";
+grant update (github_public_repos) on users to "codegram-worker";
 
 grant select, insert, update, delete on all tables in schema public to "codegram-ctl";
 revoke insert, update, delete on schema_migrations from "codegram-ctl";

@@ -46,12 +46,16 @@ struct db;
 struct db *db_make(const struct db_options *options);
 void db_free(struct db *db);
 
+/* Another slow_ms from now on. */
+void db_slow(struct db *db, int slow_ms);
+
 /* Lends the request's arena and fault record. With `transaction` the first statement begins
  * one; otherwise each statement commits by itself and is repeated once on a new connection
  * when the old one turns out to be dead, so it must only read. */
 void db_open_scope(struct db *db, struct scope *scope, bool transaction);
 
-/* ERR_UNKNOWN_COMMIT when the connection was lost while committing. OK without a transaction. */
+/* ERR_UNKNOWN_COMMIT when the connection was lost while committing. OK without a transaction.
+ * The next statement begins another one. */
 enum err db_commit(struct db *db);
 
 /* Rolls back what is open and forgets the scope. */

@@ -5,6 +5,7 @@
 #include "adapter/postgres.h"
 #include "base/conf.h"
 #include "model/form.h"
+#include "queue/job.h"
 #include "queue/schedule.h"
 
 struct ctl {
@@ -17,6 +18,8 @@ struct ctl {
 	struct db *db;                    /* by ctl_db(); freed by main() */
 	const struct schedule *schedules; /* job/schedules.def */
 	size_t schedule_count;
+	const struct job_row *jobs; /* job/jobs.def */
+	size_t job_count;
 };
 
 struct command {

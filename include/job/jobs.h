@@ -7,12 +7,16 @@
 extern const struct job_row jobs[];
 extern const size_t job_count;
 
-#define JOB(name, queue, form, attempts, backoff_ms, seconds, handler)                         \
+#define JOB(name, queue, form, attempts, backoff, backoff_ms, seconds, handler)                \
 	enum err job_##handler(struct job *job);
 #include "job/jobs.def"
 #undef JOB
 
 /* The row of that name, or NULL. */
 const struct job_row *job_find(const char *name);
+
+/* Puts JOB_OPTIONS in force: in `rows` (job_count of them) and in queues[]. False: it is
+ * refused, which the log says, and what was there stays. */
+bool jobs_tune(const char *options, struct job_row *rows);
 
 #endif

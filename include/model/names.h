@@ -7,9 +7,11 @@
 #define API_PREFIX "/api/v1"
 
 enum who {
-	ANYONE, /* a token is ignored */
-	VIEWER, /* richer with a token; a bad one is 401 */
-	USER,   /* token needed */
+	ANYONE,  /* a token is ignored */
+	BROWSER, /* the same; a person looks at the answer: failures lead to the frontend */
+	VIEWER,  /* richer with a token; a bad one is 401 */
+	USER,    /* token needed */
+	SESSION, /* a signed-in person's, not a personal access token */
 	ADMIN,
 };
 

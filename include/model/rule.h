@@ -4,20 +4,30 @@
 
 #include "base/field.h"
 
-extern const struct rule rule_line;     /* one line: no control characters */
-extern const struct rule rule_text;     /* many lines: no control but tab, CR, LF */
-extern const struct rule rule_url;      /* http or https with a host */
-extern const struct rule rule_tag;      /* a-z 0-9 + # . - */
-extern const struct rule rule_filename; /* no slash, no control characters */
-extern const struct rule rule_language; /* a name of model/language.def */
-extern const struct rule rule_secret;   /* a key of 32 bytes at least */
-extern const struct rule rule_level;    /* log levels */
+extern const struct rule rule_line;      /* one line: no control characters */
+extern const struct rule rule_text;      /* many lines: no control but tab, CR, LF */
+extern const struct rule rule_url;       /* http or https with a host */
+extern const struct rule rule_tag;       /* a-z 0-9 + # . - */
+extern const struct rule rule_filename;  /* no slash, no control characters */
+extern const struct rule rule_language;  /* a name of model/language.def */
+extern const struct rule rule_secret;    /* a key of 32 bytes at least */
+extern const struct rule rule_return_to; /* a path of the frontend, nothing else */
+extern const struct rule rule_level;     /* log levels */
+extern const struct rule rule_telling;   /* types of notifications without an actor */
 
 /* Orders of lists, in the order of the choices. */
 enum snippet_sort { SORT_NEWEST, SORT_OLDEST, SORT_LIKED, SORT_COMMENTED, SORT_TRENDING };
 extern const struct rule rule_snippet_sort;
 enum user_sort { USERS_FOLLOWERS, USERS_NEWEST };
 extern const struct rule rule_user_sort;
+extern const struct rule rule_repository_sort;
+
+/* Which sessions a logout ends; what a personal access token may do. */
+enum logout_scope { LOGOUT_THIS, LOGOUT_OTHERS, LOGOUT_ALL };
+extern const struct rule rule_logout_scope;
+extern const struct rule rule_token_scope;
+
+extern const struct rule rule_job_state; /* of a job; done and dead are synonyms */
 
 /* GitHub's login rules: letters, digits, single inner hyphens, at most 39. */
 bool username_ok(struct span text);

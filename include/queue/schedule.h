@@ -31,6 +31,7 @@ struct scheduler_clock {
 	bool tests;
 	struct counter_file *stats;
 	int64_t next[SCHEDULES_MAX]; /* seconds since 1970; 0: to be found out, -1: never */
+	counter *next_seconds[SCHEDULES_MAX], *overdue[SCHEDULES_MAX];
 	int64_t now_before;
 };
 

@@ -17,9 +17,11 @@ struct scheduler_options {
 	const struct schedule *schedules;
 	size_t schedule_count;
 	struct counter_file *stats;
+	/* SIGHUP: settings anew; false: all stays as it was. */
+	bool (*reload)(struct scheduler_options *options);
 };
 
 /* Until SIGTERM; the exit code. */
-int scheduler_run(const struct scheduler_options *options);
+int scheduler_run(struct scheduler_options *options);
 
 #endif

@@ -3,8 +3,10 @@
 #define WEB_APP_H
 
 #include "adapter/fastcgi.h"
+#include "adapter/http_client.h"
 #include "adapter/jwt.h"
 #include "adapter/redis.h"
+#include "adapter/seal.h"
 #include "base/conf.h"
 #include "base/counter.h"
 #include "web/request.h"
@@ -20,6 +22,9 @@ struct route_counters {
 	struct histogram duration;
 };
 
+struct schedule; /* queue/schedule.h */
+struct job_row;  /* queue/job.h */
+
 struct app {
 	const char *pool;
 	unsigned groups; /* that this pool serves */
@@ -27,14 +32,20 @@ struct app {
 	struct settings *settings;
 	const struct route *routes;
 	size_t route_count;
+	const struct schedule *schedules; /* job/schedules.def, handed down by main() */
+	size_t schedule_count;
+	struct job_row *jobs; /* job/jobs.def with JOB_OPTIONS, likewise */
+	size_t job_count;
 	struct db *db;
 	struct redis *redis;
 	struct fastcgi *fastcgi;
+	struct http_client *http; /* of the login pool; else NULL */
+	struct seal_ring seal;
 	struct arena *arena;
 	struct slot *slot;
-	struct jwt_ring access, live;
-	unsigned char cursor_key[32];
-	struct route_counters *counters; /* route_count + 1: the last is "none" */
+	struct jwt_ring access, refresh, live;
+	unsigned char cursor_key[JWT_KEYS][32]; /* made of the refresh ring's; [0] signs */
+	struct route_counters *counters;        /* route_count + 1: the last is "none" */
 	struct counter_file *stats;
 	struct request request; /* its buffers are kept */
 };
@@ -51,6 +62,10 @@ enum err route(struct request *r);
 enum err authenticate(struct request *r);
 enum err rate_limit(struct request *r);
 enum err validate(struct request *r);
+
+/* Tells Redis of the sessions that the request ended, so that their access tokens are refused
+ * from now on. */
+void mark_ended(struct request *r);
 
 /* Sends what the request came to; `e` is how it ended. */
 void reply_send(struct request *r, enum err e);

@@ -37,6 +37,7 @@ struct reply {
 	int status;
 	enum reply_kind kind;
 	bool done;          /* a step before the handler has answered */
+	bool secret;        /* it carries a token: nobody may keep it */
 	struct buf data;    /* JSON of the thing or the list; kept over requests */
 	struct buf headers; /* whole lines, for what only some answers carry */
 	const char *content_type;
@@ -66,7 +67,11 @@ struct request {
 	struct viewer viewer;
 	struct allowance allowance;
 	const void *form;
+	struct span body; /* of routes whose form is raw_body */
 	struct reply reply;
+	const struct session_ended *ended; /* sessions that it ended */
+	size_t ended_count;
+	bool commits; /* although it is an error */
 	bool
 	    wakes; /* it left something in the outbox: the scheduler is woken when it is done */
 	const char *step; /* the one it is in, or ended in */
@@ -103,6 +108,21 @@ enum err reply_created(struct request *r, const char *location, const struct row
 enum err reply_none(struct request *r);
 enum err reply_raw(struct request *r, const char *content_type, struct span body);
 void reply_header(struct request *r, const char *name, const char *value);
+
+/* 302 after a GET, else 303, so that no browser sends a body on. */
+enum err reply_redirect(struct request *r, const char *url);
+
+/* Ends a handler whose transaction is to be committed although the answer is an error. */
+enum err reply_error_commit(struct request *r, enum err e);
+
+/* Cookies as CodeGram sets them: __Host-, Secure, HttpOnly, Path=/. `seconds` 0 takes it away. */
+enum { COOKIE_REFRESH, COOKIE_LOGIN };
+struct span request_cookie(const struct request *r, int cookie);
+void reply_cookie(struct request *r, int cookie, const char *value, int64_t seconds);
+
+/* A page of ours speaks, not a stranger's in the same browser: to be asked before a cookie
+ * counts. ERR_BAD_ORIGIN, ERR_FORBIDDEN. */
+enum err from_our_page(struct request *r);
 
 /* Where in a list to begin, from page, limit and cursor of its form. */
 struct page {

@@ -22,12 +22,19 @@ on conflict do nothing;
 select coalesce(extract(epoch from max(slot)), 0)::bigint as slot
 from cron_slot where name = :name and slot <= to_timestamp(:now);
 
--- For codegramctl schedules.
--- name: cron_state(name text) :one=cron_state
--- by: codegram-ctl
-select extract(epoch from slot)::bigint as slot, state,
-  extract(epoch from created_at)::bigint as at
-from cron_slot where name = :name order by slot desc limit 1;
+-- The latest slot of each, for people: codegramctl schedules, /ready, /admin/schedules.
+-- name: cron_states(names text[]) :many=cron_state
+-- by: codegram-api
+select n.name, extract(epoch from s.slot)::bigint as slot, s.state
+from unnest(:names) n(name)
+cross join lateral (select slot, state from cron_slot c where c.name = n.name
+  order by slot desc limit 1) s;
+
+-- A schedule's job by hand, under an id that its caller can look for.
+-- name: cron_run(target text, job text, data text, id text) :none
+-- by: codegram-api
+insert into outbox (kind, target, name, data, opts)
+values ('job', :target, :job, :data::jsonb, jsonb_build_object('jobId', :id));
 
 -- Keeps the latest of each schedule, so that it knows from where to go on.
 -- name: cron_prune(name text, now int) :none

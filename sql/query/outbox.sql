@@ -47,20 +47,15 @@ with first as (
   returning batch, generation
 ), stamped as (
   update outbox o set batch = n.batch from due d, number n where o.id = d.id
-  returning o.id, o.kind, o.name, o.room, o.data::text as data, o.opts, n.batch, n.generation
+  returning o.id, o.kind, o.name, o.room, o.data::text as data, o.opts::text as opts,
+    n.batch, n.generation
 )
-select id, kind, name, room, data, batch, generation, opts->>'lane' as lane,
-  opts->>'unique' as "unique",
-  case when jsonb_typeof(opts->'delay') = 'number'
-  then least(greatest((opts->'delay')::numeric, 0), 31536000000)::bigint end as delay
-from stamped order by id;
+select id, kind, name, room, data, opts, batch, generation from stamped order by id;
 
 -- A batch once more, as it was sent or should have been.
 -- name: outbox_batch(target text, batch int) :many=outbox_row
-select o.id, o.kind, o.name, o.room, o.data::text as data, o.batch, t.generation,
-  o.opts->>'lane' as lane, o.opts->>'unique' as "unique",
-  case when jsonb_typeof(o.opts->'delay') = 'number'
-  then least(greatest((o.opts->'delay')::numeric, 0), 31536000000)::bigint end as delay
+select o.id, o.kind, o.name, o.room, o.data::text as data, o.opts::text as opts, o.batch,
+  t.generation
 from outbox o join outbox_target t on t.target = o.target
 where o.target = :target and o.batch = :batch order by o.id;
 

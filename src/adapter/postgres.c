@@ -78,6 +78,12 @@ db_free(struct db *db)
 	free(db);
 }
 
+void
+db_slow(struct db *db, int slow_ms)
+{
+	db->options.slow_ms = slow_ms;
+}
+
 /* The connection is of no use any more. */
 static enum err
 lost(struct db *db, const char *doing)
@@ -445,6 +451,8 @@ db_commit(struct db *db)
 		disconnect(db);
 		return ERR_UNKNOWN_COMMIT;
 	}
+	if (word == OK)
+		db->run = 0; /* what follows is a transaction of its own */
 	return word;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "model/metric.h"
+#include "queue/schedule_state.h"
 #include "store/meta.h"
 #include "store/statements.h"
 #include "web/app.h"
@@ -47,6 +48,30 @@ dependency(struct request *r, const char *name, const char *status, int64_t bega
 	    (double)(clock_mono() - began) / 1000);
 }
 
+/* An overdue one is for a person to look at, and no reason to send nobody here. */
+static enum err
+ready_schedules(struct request *r, int64_t began)
+{
+	const struct app *app = r->app;
+	struct buf *out = &r->reply.data;
+	struct schedule_state *s;
+	bool overdue = false;
+	size_t count;
+
+	TRY(schedule_states(r->db, app->schedules, app->schedule_count,
+	    app->settings->FAILPOINTS, &s, &count, &r->scope));
+	buf_puts(out, ",\"schedules\":{\"overdue\":[");
+	for (size_t i = 0; i < count; i++) {
+		if (!s[i].overdue)
+			continue;
+		buf_format(out, "%s\"%s\"", overdue ? "," : "", s[i].row->name);
+		overdue = true;
+	}
+	buf_format(out, "],\"status\":\"%s\",\"time_ms\":%.3f}", overdue ? "warn" : "ok",
+	    (double)(clock_mono() - began) / 1000);
+	return OK;
+}
+
 /* GET /ready: each part with its time. Without Redis the service is degraded, and works. */
 enum err
 meta_ready(struct request *r)
@@ -67,6 +92,8 @@ meta_ready(struct request *r)
 	began = clock_mono();
 	redis = redis_ping(r->app->redis, &redis_fault);
 	dependency(r, "redis", redis == OK ? "ok" : "away", began);
+	if (db == OK)
+		db = ready_schedules(r, clock_mono());
 	buf_format(&r->reply.data, "},\"status\":\"%s\"}", redis == OK ? "ok" : "degraded");
 	if (db != OK) {
 		r->scope.fault.message = "PostgreSQL is away or not migrated";

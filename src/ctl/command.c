@@ -37,8 +37,14 @@ ctl_failed(struct ctl *ctl, enum err e, const char *doing)
 {
 	const char *story = ctl->scope.fault.story;
 
+	const struct fault *f = &ctl->scope.fault;
+
 	fprintf(stderr, "codegramctl %s: %s: %s\n", ctl->name, doing,
-	    *story ? story : err_row(e)->message);
+	    *story       ? story
+	    : f->message ? f->message
+	                 : err_row(e)->message);
+	for (size_t i = 0; i < f->count; i++)
+		fprintf(stderr, "  %s %s\n", f->fields[i].field, f->fields[i].message);
 	return CTL_FAILED;
 }
 

@@ -9,6 +9,7 @@
 
 #include "adapter/jwt.h"
 #include "adapter/redis.h"
+#include "queue/tune.h"
 #include "store/meta.h"
 #include "store/statements.h"
 
@@ -104,6 +105,26 @@ check_folder(struct doctor *d)
 		say(d, FINE, "run", run, "");
 }
 
+static void
+check_jobs(struct doctor *d)
+{
+	size_t bytes = d->ctl->job_count * sizeof(struct job_row);
+	struct tuned tuned = { arena_alloc(d->ctl->scope.arena, bytes), d->ctl->job_count,
+		{ { .name = NULL } } };
+	struct fault *f = &d->ctl->scope.fault;
+
+	if (tuned.jobs == NULL)
+		return;
+	memcpy(tuned.jobs, d->ctl->jobs, bytes);
+	queue_rows(tuned.queues);
+	fault_reset(f);
+	if (tune(span_of(d->ctl->settings->JOB_OPTIONS), &tuned, &d->ctl->scope) != OK)
+		say(d, ERROR, "jobs", f->story,
+		    "the worker and the scheduler don't start: mend JOB_OPTIONS");
+	else
+		say(d, FINE, "jobs", "JOB_OPTIONS can be read", "");
+}
+
 /* Each statement that a role runs is tried by tests/sql; here, whether the schema fits. */
 static void
 check_database(struct doctor *d)
@@ -170,7 +191,7 @@ int
 command_doctor(struct ctl *ctl, int argc, char **argv)
 {
 	static void (*const checks[])(struct doctor *) = { check_file, check_secrets,
-		check_origins, check_folder, check_database, check_redis };
+		check_origins, check_folder, check_jobs, check_database, check_redis };
 	struct doctor d = { .ctl = ctl };
 
 	(void)argv;

@@ -1,256 +1,205 @@
-/* jobs: the queues, for people: what waits, what failed and why, once more, one by hand. */
+/* jobs: the queues, for people: the verbs, and the words behind them. */
+#include "ctl/jobs.h"
+
 #include <getopt.h>
-#include <stdio.h>
+#include "queue/tune.h"
 
-#include "adapter/json.h"
-#include "base/buf.h"
-#include "base/random.h"
-#include "ctl/command.h"
-#include "queue/library.h"
+enum { REDIS_MS = 2000, LIMIT_MAX = 1000000 };
 
-enum { LIST_LIMIT = 20, TEXT_MAX = 4 * KIB * KIB, REDIS_MS = 2000 };
-
-struct wish {
-	struct ctl *ctl;
-	struct redis *redis;
-	const char *word[3]; /* behind the verb */
-	int words;
-	int64_t limit;
-	struct queue_item item;
-	const char *queue; /* of a job to be added */
-};
-
-static void
-print_stats(const struct wish *w, const char *queue, const struct queue_stats *s, bool first)
-{
-	if (!w->ctl->json) {
-		if (first)
-			printf("%-14s%9s%9s%9s%9s%9s%12s%12s%10s%10s\n", "queue", "waiting",
-			    "active", "delayed", "done", "dead", "oldest ms", "completed",
-			    "retried", "crashed");
-		printf("%-14s%9lld%9lld%9lld%9lld%9lld%12lld%12lld%10lld%10lld\n", queue,
-		    (long long)s->waiting, (long long)s->active, (long long)s->delayed,
-		    (long long)s->done, (long long)s->dead, (long long)s->oldest_ms,
-		    (long long)s->completed, (long long)s->retried, (long long)s->crashed);
-		return;
-	}
-	printf("%s{\"queue\":\"%s\",\"waiting\":%lld,\"active\":%lld,\"delayed\":%lld,\"done\":"
-	       "%lld,"
-	       "\"dead\":%lld,\"oldest_ms\":%lld,\"added\":%lld,\"completed\":%lld,"
-	       "\"failed\":%lld,\"retried\":%lld,\"crashed\":%lld,\"lost\":%lld}",
-	    first ? "" : ",", queue, (long long)s->waiting, (long long)s->active,
-	    (long long)s->delayed, (long long)s->done, (long long)s->dead,
-	    (long long)s->oldest_ms, (long long)s->added, (long long)s->completed,
-	    (long long)s->failed, (long long)s->retried, (long long)s->crashed,
-	    (long long)s->lost);
-}
-
-static enum err
-stats(struct wish *w)
-{
-	bool first = true;
-
-	if (w->ctl->json)
-		putchar('[');
-	for (int q = 0; q < QUEUE_COUNT; q++) {
-		struct queue_stats s;
-		if (w->words == 1 && strcmp(w->word[0], queues[q].name) != 0)
-			continue;
-		TRY(queue_stats(w->redis, queues[q].name, &s, &w->ctl->scope));
-		print_stats(w, queues[q].name, &s, first);
-		first = false;
-	}
-	if (w->ctl->json)
-		puts("]");
-	return OK;
-}
-
-static void
-add_time(struct buf *b, const char *name, int64_t ms)
-{
-	if (ms == 0)
-		return;
-	buf_format(b, ",\"%s\":\"", name);
-	buf_time(b, ms * 1000);
-	buf_char(b, '"');
-}
-
-static void
-add_text(struct buf *b, const char *name, const char *text)
-{
-	if (*text == '\0')
-		return;
-	buf_format(b, ",\"%s\":\"", name);
-	buf_json_any(b, span_of(text));
-	buf_char(b, '"');
-}
-
-static void
-job_json(struct buf *b, const struct queue_view *v)
-{
-	buf_puts(b, "{\"id\":\"");
-	buf_json_any(b, span_of(v->id));
-	buf_char(b, '"');
-	add_text(b, "name", v->name);
-	add_text(b, "state", v->state);
-	add_text(b, "lane", v->lane);
-	buf_format(b, ",\"attempts\":%lld,\"crashes\":%lld", (long long)v->attempts,
-	    (long long)v->crashes);
-	add_time(b, "added_at", v->added_ms);
-	add_time(b, "due_at", v->due_ms);
-	add_time(b, "ended_at", v->ended_ms);
-	add_text(b, "reason", v->reason);
-	add_text(b, "error", v->error);
-	add_text(b, "result", v->result);
-	add_text(b, "unique", v->unique);
-	add_text(b, "data", v->data);
-	buf_char(b, '}');
-}
-
-static enum err
-list(struct wish *w)
-{
-	struct queue_view *v;
-	struct buf b;
-	size_t count;
-
-	TRY(queue_list(w->redis, w->word[0], w->word[1], w->limit, &v, &count, &w->ctl->scope));
-	buf_init(&b, TEXT_MAX);
-	for (size_t i = 0; i < count; i++) {
-		if (w->ctl->json) {
-			buf_char(&b, i ? ',' : '[');
-			job_json(&b, &v[i]);
-			continue;
-		}
-		buf_format(&b, "%-40s %-16s attempts %lld, crashes %lld  %s%s%s\n", v[i].id,
-		    v[i].name, (long long)v[i].attempts, (long long)v[i].crashes, v[i].reason,
-		    *v[i].reason ? ": " : "", v[i].error);
-	}
-	if (w->ctl->json)
-		buf_puts(&b, count ? "]\n" : "[]\n");
-	fputs(buf_text(&b), stdout);
-	buf_free(&b);
-	return OK;
-}
-
-static enum err
-show(struct wish *w)
-{
-	struct queue_view v;
-	struct buf b;
-
-	TRY(queue_show(w->redis, w->word[0], w->word[1], &v, &w->ctl->scope));
-	buf_init(&b, TEXT_MAX);
-	job_json(&b, &v);
-	puts(buf_text(&b));
-	buf_free(&b);
-	return OK;
-}
-
-static enum err
-retry(struct wish *w)
-{
-	enum err e = queue_retry(w->redis, w->word[0], w->word[1], &w->ctl->scope);
-
-	if (e == ERR_CONFLICT)
-		return fault(&w->ctl->scope.fault, e, "the job is neither dead nor delayed");
-	return e;
-}
-
-static enum err
-add(struct wish *w)
-{
-	static const char *const answers[] = { "added", "there", "unique", "full" };
-	struct scope *scope = &w->ctl->scope;
-	struct uuid id = uuid_make();
-	enum add_answer answer;
-	struct json_t *object;
-
-	w->item.name = w->word[1];
-	w->item.data = w->words == 3 ? span_of(w->word[2]) : SPAN("{}");
-	if (w->item.id == NULL)
-		w->item.id = id.text;
-	TRY(json_object_of(w->item.data, &object, scope));
-	TRY(queue_add(w->redis, w->word[0], &w->item, &answer, scope));
-	if (w->ctl->json)
-		printf("{\"id\":\"%s\",\"answer\":\"%s\"}\n", w->item.id, answers[answer]);
-	else
-		printf("%s %s\n", w->item.id, answers[answer]);
-	return answer == ADD_FULL ? fault(&scope->fault, ERR_TOO_MANY, "the queue is full")
-	                          : OK;
-}
+enum named { NO_QUEUE, MAY_QUEUE, MUST_QUEUE };
 
 static const struct {
 	const char *name;
-	int least, most; /* words behind it */
-	enum err (*run)(struct wish *w);
+	enum named queue;
+	int least, most; /* words behind the queue */
+	enum err (*run)(struct jobs *w);
 } verbs[] = {
-	{ "stats", 0, 1, stats },
-	{ "list", 2, 2, list },
-	{ "show", 2, 2, show },
-	{ "retry", 2, 2, retry },
-	{ "add", 2, 3, add },
+	{ "stats", MAY_QUEUE, 0, 0, jobs_stats },
+	{ "list", MAY_QUEUE, 0, 1, jobs_list },
+	{ "dead", MAY_QUEUE, 0, 0, jobs_dead },
+	{ "show", MAY_QUEUE, 1, 1, jobs_show },
+	{ "logs", MAY_QUEUE, 1, 1, jobs_logs },
+	{ "top", MAY_QUEUE, 0, 0, jobs_top },
+	{ "add", MUST_QUEUE, 1, 2, jobs_add },
+	{ "retry", MAY_QUEUE, 1, 1, jobs_retry },
+	{ "retry-all", MUST_QUEUE, 0, 0, jobs_retry_all },
+	{ "cancel", MAY_QUEUE, 1, 1, jobs_cancel },
+	{ "remove", MAY_QUEUE, 1, 1, jobs_remove },
+	{ "pause", MUST_QUEUE, 0, 0, jobs_pause },
+	{ "resume", MUST_QUEUE, 0, 0, jobs_resume },
+	{ "drain", MUST_QUEUE, 0, 0, jobs_drain },
+	{ "purge", MUST_QUEUE, 1, 1, jobs_purge },
+	{ "limit", MUST_QUEUE, 0, 0, jobs_limit },
+	{ "check", MAY_QUEUE, 0, 0, jobs_check },
+};
+enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
+
+static const struct option options[] = {
+	{ "limit", 1, NULL, 'l' },
+	{ "older-than", 1, NULL, 'o' },
+	{ "count", 1, NULL, 'c' },
+	{ "delayed", 0, NULL, 'd' },
+	{ "repair", 0, NULL, 'r' },
+	{ "concurrency", 1, NULL, 'n' },
+	{ "rate", 1, NULL, 'R' },
+	{ "opts", 1, NULL, 'O' },
+	/* kept as they are: jobs_add() reads them */
+	{ "attempts", 1, NULL, 'f' },
+	{ "backoff", 1, NULL, 'f' },
+	{ "delay", 1, NULL, 'f' },
+	{ "priority", 1, NULL, 'f' },
+	{ "job-id", 1, NULL, 'f' },
+	{ "id", 1, NULL, 'f' },
+	{ "lane", 1, NULL, 'f' },
+	{ "unique", 1, NULL, 'f' },
+	{ "owner", 1, NULL, 'f' },
+	{ "remove-on-complete", 1, NULL, 'f' },
+	{ "remove-on-fail", 1, NULL, 'f' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static bool
-read_wish(struct wish *w, int argc, char **argv)
+number(const char *text, int64_t least, int64_t most, int64_t *out)
 {
-	static const struct option options[] = { { "limit", 1, NULL, 'l' },
-		{ "id", 1, NULL, 'i' }, { "delay", 1, NULL, 'd' }, { "lane", 1, NULL, 'p' },
-		{ "unique", 1, NULL, 'u' }, { NULL, 0, NULL, 0 } };
-	int c;
+	return span_int(span_of(text), out) && *out >= least && *out <= most;
+}
 
-	w->limit = LIST_LIMIT;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		bool good = c != '?';
-		switch (c) {
-		case 'l':
-			good = span_int(span_of(optarg), &w->limit) && w->limit > 0 &&
-			       w->limit <= 1000;
-			break;
-		case 'i': w->item.id = optarg; break;
-		case 'd': good = span_int(span_of(optarg), &w->item.delay_ms); break;
-		case 'p':
-			good = strlen(optarg) == 1 && strchr(QUEUE_LANES, *optarg) != NULL;
-			w->item.lane = *optarg;
-			break;
-		case 'u': w->item.unique = optarg; break;
-		default: break;
-		}
-		if (!good)
-			return false;
+/* N, none, or row: what queue.def says. */
+static bool
+limit_of(struct span text, int64_t *out)
+{
+	if (span_is(text, "row"))
+		*out = QUEUE_LIMIT_ROW;
+	else if (span_is(text, "none"))
+		*out = 0;
+	else
+		return span_int(text, out) && *out > 0 && *out <= LIMIT_MAX;
+	return true;
+}
+
+/* N/MS, none or row. */
+static bool
+rate_of(const char *text, struct queue_limits *out)
+{
+	struct span rest = span_of(text), count = span_cut(&rest, '/');
+
+	if (!limit_of(count, &out->rate))
+		return false;
+	if (out->rate <= 0) {
+		out->rate_ms = out->rate;
+		return rest.ptr == NULL;
 	}
-	for (int i = optind + 1; i < argc && w->words < 3; i++)
-		w->word[w->words++] = argv[i];
-	return optind < argc && argc - optind <= 4 &&
-	       (w->words == 0 || queue_find(w->word[0]) != NULL);
+	return span_int(rest, &out->rate_ms) && out->rate_ms > 0;
+}
+
+static bool
+take_option(struct jobs *w, int c, const char *name)
+{
+	switch (c) {
+	case 'l': return number(optarg, 1, LIMIT_MAX, &w->limit);
+	case 'c': return number(optarg, 1, LIMIT_MAX, &w->count);
+	case 'o':
+		if (!number(optarg, 0, INT32_MAX, &w->older_ms))
+			return false;
+		w->older_ms *= 1000;
+		return true;
+	case 'd': return w->delayed = true;
+	case 'r': return w->repair = true;
+	case 'n': return limit_of(span_of(optarg), &w->limits.concurrency);
+	case 'R': return rate_of(optarg, &w->limits);
+	case 'O': w->opts = optarg; return true;
+	case 'f':
+		if (w->flags == JOBS_FLAGS_MAX)
+			return false;
+		w->flag[w->flags++] = (struct jobs_flag){ name, optarg };
+		return true;
+	default: return false;
+	}
+}
+
+/* What the words behind the verb are. */
+static bool
+take_words(struct jobs *w, size_t verb, int count, char **word)
+{
+	bool named = verbs[verb].queue != NO_QUEUE &&
+	             (verbs[verb].queue == MUST_QUEUE ? count > 0 : count > verbs[verb].least);
+	const struct queue_row *row = named ? queue_find(word[0]) : NULL;
+
+	if (row != NULL) {
+		w->queue = row->name;
+		word++;
+		count--;
+	}
+	if ((verbs[verb].queue == MUST_QUEUE && row == NULL) || count < verbs[verb].least ||
+	    count > verbs[verb].most)
+		return false;
+	for (w->words = 0; w->words < count; w->words++)
+		w->word[w->words] = word[w->words];
+	return true;
+}
+
+/* The rows as JOB_OPTIONS changes them, so far as it is right: doctor tells what is not. */
+static bool
+tune_rows(struct jobs *w)
+{
+	struct tuned t = { .count = w->ctl->job_count };
+
+	t.jobs = arena_alloc(w->scope->arena, (t.count + 1) * sizeof(*t.jobs));
+	if (t.jobs == NULL)
+		return false;
+	w->rows = (struct view_rows){ w->ctl->jobs, t.count };
+	memcpy(t.jobs, w->ctl->jobs, t.count * sizeof(*t.jobs));
+	queue_rows(t.queues);
+	if (tune(span_of(w->ctl->settings->JOB_OPTIONS), &t, w->scope) == OK) {
+		w->rows.row = t.jobs;
+		memcpy(queues, t.queues, sizeof(t.queues));
+	}
+	fault_reset(&w->scope->fault);
+	return true;
 }
 
 static int
-run_verb(struct wish *w, size_t i)
+run_verb(struct jobs *w, size_t i)
 {
 	const struct settings *s = w->ctl->settings;
-	struct redis_options options = { s->REDIS_URL, "codegram-ctl", s->REDIS_PASSWORD,
+	struct redis_options redis = { s->REDIS_URL, "codegram-ctl", s->REDIS_PASSWORD,
 		REDIS_MS };
 	enum err e;
 
-	w->redis = redis_make(&options);
-	e = w->redis ? verbs[i].run(w) : ERR_NO_MEMORY;
+	w->redis = redis_make(&redis);
+	e = w->redis && tune_rows(w) ? verbs[i].run(w) : ERR_NO_MEMORY;
 	redis_free(w->redis);
-	return e == OK ? CTL_OK : ctl_failed(w->ctl, e, verbs[i].name);
+	if (e != OK)
+		return ctl_failed(w->ctl, e, verbs[i].name);
+	return w->faulty ? CTL_FAILED : CTL_OK;
 }
 
 int
 command_jobs(struct ctl *ctl, int argc, char **argv)
 {
-	struct wish w = { .ctl = ctl };
+	struct jobs w = { .ctl = ctl,
+		.scope = &ctl->scope,
+		.limits = { QUEUE_LIMIT_LEAVE, QUEUE_LIMIT_LEAVE, QUEUE_LIMIT_LEAVE } };
+	int c, which = 0;
 
-	if (!read_wish(&w, argc, argv))
-		return ctl_usage(ctl, "wants a verb and the name of a queue; limits are from 1 "
-		                      "to 1000, lanes h, n or l");
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-		if (strcmp(argv[optind], verbs[i].name) == 0 && w.words >= verbs[i].least &&
-		    w.words <= verbs[i].most)
+	while ((c = getopt_long(argc, argv, "", options, &which)) != -1)
+		if (!take_option(&w, c, options[which].name))
+			return c == '?' ? ctl_usage(ctl, "no such option, or without its value")
+			                : ctl_usage(ctl, arena_format(w.scope->arena,
+			                                     "--%s does not take %s",
+			                                     options[which].name, optarg));
+	if (optind == argc)
+		return ctl_usage(ctl, "wants a verb");
+	for (size_t i = 0; i < VERBS; i++) {
+		if (strcmp(argv[optind], verbs[i].name) != 0)
+			continue;
+		if (take_words(&w, i, argc - optind - 1, argv + optind + 1))
 			return run_verb(&w, i);
-	return ctl_usage(ctl, "stats, list, show, retry or add, with their words");
+		return ctl_usage(ctl, arena_format(w.scope->arena,
+		                          "%s: the words behind it are not right, or there is "
+		                          "no such queue",
+		                          verbs[i].name));
+	}
+	return ctl_usage(
+	    ctl, arena_format(w.scope->arena, "there is no verb %s", argv[optind]));
 }

@@ -104,8 +104,8 @@ make_token(struct ctl *ctl, const char *username, int64_t seconds, const char **
 	struct user_head user;
 	struct jwt_ring ring;
 
-	if (jwt_ring_fill(
-	        &ring, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET, NULL, NULL) != OK)
+	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET,
+	        s->JWT_LIVE_SECRET_NEXT, s->JWT_LIVE_SECRET_PREVIOUS) != OK)
 		return fault(&ctl->scope.fault, ERR_INVALID, "JWT_LIVE_SECRET is not set");
 	TRY(q_user_by_name(db, username, &user));
 	claims.subject = user.id;

@@ -4,19 +4,10 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/clock.h"
-#include "queue/cron.h"
-#include "store/cron.h"
+#include "base/buf.h"
+#include "queue/schedule_state.h"
 
-/* A scheduler settles a slot within a second; a minute is trouble. */
-enum { LATE = 60, TIME_MAX = 24 };
-
-struct line {
-	const struct schedule *row;
-	struct cron_state last;
-	bool known, overdue;
-	int64_t next;
-};
+enum { TIME_MAX = 24, LINE_MAX = 4 * KIB };
 
 static void
 time_text(int64_t seconds, char out[TIME_MAX])
@@ -30,87 +21,59 @@ time_text(int64_t seconds, char out[TIME_MAX])
 		snprintf(out, TIME_MAX, "-");
 }
 
-/* A schedule that no scheduler ever saw is overdue, too: none has run yet. */
-static enum err
-read_line(struct ctl *ctl, const struct schedule *s, struct line *out)
-{
-	int64_t now = clock_now() / 1000000, due;
-	struct cron cron;
-	enum err e;
-
-	*out = (struct line){ .row = s };
-	if (!cron_parse(s->expression, &cron, NULL))
-		return fault(&ctl->scope.fault, ERR_INTERNAL, "%s: bad expression", s->name);
-	e = q_cron_state(ctl_db(ctl, "codegram-ctl"), s->name, &out->last);
-	if (e != OK && e != ERR_NOT_FOUND)
-		return e;
-	out->known = e == OK;
-	out->next = cron_next(&cron, s->zone, now);
-	due = out->known ? cron_next(&cron, s->zone, out->last.slot) : 0;
-	out->overdue = !out->known || (due >= 0 && due < now - LATE);
-	return OK;
-}
-
 static void
-print_line(const struct line *l)
+print_line(const struct schedule_state *s)
 {
 	char slot[TIME_MAX], next[TIME_MAX];
 
-	time_text(l->last.slot, slot);
-	time_text(l->next, next);
-	printf("%-16s %-16s %-16s %-20s %-8s %-20s %s\n", l->row->name, l->row->expression,
-	    l->row->zone, slot, l->known ? l->last.state : "-", next,
-	    l->overdue ? "OVERDUE" : "");
+	time_text(s->last_slot, slot);
+	time_text(s->next, next);
+	printf("%-16s %-16s %-16s %-20s %-8s %-20s %s\n", s->row->name, s->row->expression,
+	    s->row->zone, slot, s->last_state ? s->last_state : "-", next,
+	    s->overdue ? "OVERDUE" : "");
 }
 
 static void
-print_json(const struct line *l, bool first)
+print_json(const struct schedule_state *s, size_t count)
 {
-	char slot[TIME_MAX], next[TIME_MAX];
+	struct buf b;
 
-	time_text(l->last.slot, slot);
-	time_text(l->next, next);
-	printf("%s{\"name\":\"%s\",\"expression\":\"%s\",\"zone\":\"%s\",\"queue\":\"%s\","
-	       "\"job\":\"%s\",",
-	    first ? "[" : ",", l->row->name, l->row->expression, l->row->zone, l->row->queue,
-	    l->row->job);
-	if (l->known)
-		printf("\"lastSlot\":\"%s\",\"state\":\"%s\",", slot, l->last.state);
-	else
-		printf("\"lastSlot\":null,\"state\":null,");
-	if (l->next >= 0)
-		printf("\"nextRun\":\"%s\",", next);
-	else
-		printf("\"nextRun\":null,");
-	printf("\"overdue\":%s}", l->overdue ? "true" : "false");
+	buf_init(&b, (count + 1) * LINE_MAX);
+	buf_char(&b, '[');
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			buf_char(&b, ',');
+		schedule_state_json(&b, &s[i]);
+	}
+	buf_char(&b, ']');
+	puts(buf_text(&b));
+	buf_free(&b);
 }
 
 int
 command_schedules(struct ctl *ctl, int argc, char **argv)
 {
-	bool overdue = false, first = true;
+	struct schedule_state *s;
+	bool overdue = false;
+	size_t count;
+	enum err e;
 
 	(void)argv;
 	if (argc > 1)
 		return ctl_usage(ctl, "takes no arguments");
-	if (!ctl->json)
+	e = schedule_states(ctl_db(ctl, "codegram-ctl"), ctl->schedules, ctl->schedule_count,
+	    ctl->settings->FAILPOINTS, &s, &count, &ctl->scope);
+	if (e != OK)
+		return ctl_failed(ctl, e, "cron_slot can't be read");
+	if (ctl->json)
+		print_json(s, count);
+	else
 		printf("%-16s %-16s %-16s %-20s %-8s %-20s\n", "name", "expression", "zone",
 		    "last slot", "state", "next run");
-	for (size_t i = 0; i < ctl->schedule_count; i++) {
-		struct line line;
-		enum err e;
-		if (!schedule_in_force(&ctl->schedules[i], ctl->settings->FAILPOINTS))
-			continue;
-		if ((e = read_line(ctl, &ctl->schedules[i], &line)) != OK)
-			return ctl_failed(ctl, e, "cron_slot can't be read");
-		if (ctl->json)
-			print_json(&line, first);
-		else
-			print_line(&line);
-		first = false;
-		overdue = overdue || line.overdue;
+	for (size_t i = 0; i < count; i++) {
+		if (!ctl->json)
+			print_line(&s[i]);
+		overdue = overdue || s[i].overdue;
 	}
-	if (ctl->json)
-		puts(first ? "[]" : "]");
 	return overdue ? CTL_FAILED : CTL_OK;
 }

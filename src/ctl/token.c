@@ -1,4 +1,5 @@
-/* token: an access token for a person, with a session that can be listed and ended. */
+/* token: an access token for a person, with a session that can be listed and ended; with
+ * --refresh one like a sign-in's, with a refresh token. */
 #include "ctl/command.h"
 
 #include <getopt.h>
@@ -13,7 +14,7 @@
 
 struct wish {
 	const char *username;
-	bool create, admin;
+	bool create, admin, refresh;
 	int64_t seconds;
 };
 
@@ -37,12 +38,40 @@ find_user(struct ctl *ctl, struct db *db, const struct wish *wish, struct user_h
 	return OK;
 }
 
+struct made {
+	const char *access, *refresh; /* refresh: NULL when not asked for */
+	struct jwt_claims claims;     /* of the access token */
+};
+
+/* A session that lives as the settings say, and its refresh token. */
 static enum err
-make_token(
-    struct ctl *ctl, const struct wish *wish, struct jwt_claims *claims, const char **token)
+open_session(struct ctl *ctl, struct db *db, const struct wish *wish, struct made *made)
+{
+	const struct settings *s = ctl->settings;
+	struct jwt_claims claims = made->claims;
+	struct session_opened opened;
+	struct jwt_ring ring;
+
+	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-refresh", s->JWT_REFRESH_SECRET,
+	        s->JWT_REFRESH_SECRET_NEXT, s->JWT_REFRESH_SECRET_PREVIOUS) != OK)
+		return fault(&ctl->scope.fault, ERR_INVALID,
+		    "JWT_REFRESH_SECRET is not set, or set twice");
+	claims.id = uuid_make();
+	TRY(q_session_open(db, claims.subject, claims.session, claims.id, "codegramctl",
+	    wish->seconds, s->JWT_REFRESH_SECONDS, s->SESSION_SECONDS, &opened));
+	made->claims.issued = claims.issued = opened.issued;
+	made->claims.expires = opened.access_expires;
+	claims.expires = opened.expires;
+	claims.username[0] = claims.role[0] = '\0';
+	return jwt_mint(&ring, &claims, &made->refresh, &ctl->scope);
+}
+
+static enum err
+make_token(struct ctl *ctl, const struct wish *wish, struct made *made)
 {
 	const struct settings *s = ctl->settings;
 	struct db *db = ctl_db(ctl, "codegram-ctl");
+	struct jwt_claims *claims = &made->claims;
 	struct jwt_ring ring;
 	struct user_head user;
 
@@ -58,24 +87,30 @@ make_token(
 	claims->expires = claims->issued + wish->seconds;
 	snprintf(claims->username, sizeof(claims->username), "%s", user.username);
 	snprintf(claims->role, sizeof(claims->role), "%s", user.role);
-	TRY(q_session_create(db, claims->session, user.id, "codegramctl", wish->seconds));
-	return jwt_mint(&ring, claims, token, &ctl->scope);
+	if (wish->refresh)
+		TRY(open_session(ctl, db, wish, made));
+	else
+		TRY(q_session_create(
+		    db, claims->session, user.id, "codegramctl", wish->seconds));
+	return jwt_mint(&ring, claims, &made->access, &ctl->scope);
 }
 
 static bool
 read_wish(struct ctl *ctl, int argc, char **argv, struct wish *wish)
 {
 	static const struct option options[] = { { "create", 0, NULL, 'c' },
-		{ "admin", 0, NULL, 'a' }, { "seconds", 1, NULL, 's' }, { NULL, 0, NULL, 0 } };
+		{ "admin", 0, NULL, 'a' }, { "refresh", 0, NULL, 'r' },
+		{ "seconds", 1, NULL, 's' }, { NULL, 0, NULL, 0 } };
 	int c;
 
 	wish->seconds = ctl->settings->JWT_ACCESS_SECONDS;
-	while ((c = getopt_long(argc, argv, "cas:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "cars:", options, NULL)) != -1) {
 		if (c == 's' &&
 		    (!span_int(span_of(optarg), &wish->seconds) || wish->seconds < 1))
 			return false;
 		wish->create = wish->create || c == 'c';
 		wish->admin = wish->admin || c == 'a';
+		wish->refresh = wish->refresh || c == 'r';
 		if (c == '?')
 			return false;
 	}
@@ -89,19 +124,22 @@ int
 command_token(struct ctl *ctl, int argc, char **argv)
 {
 	struct wish wish = { .username = NULL };
-	struct jwt_claims claims;
-	const char *token;
+	struct made made = { .refresh = NULL };
 	enum err e;
 
 	if (!read_wish(ctl, argc, argv, &wish))
 		return ctl_usage(ctl, "wants one username, and --seconds above 0");
-	if ((e = make_token(ctl, &wish, &claims, &token)) != OK)
+	if ((e = make_token(ctl, &wish, &made)) != OK)
 		return ctl_failed(ctl, e, "no token was made");
 	if (ctl->json)
-		printf("{\"accessToken\":\"%s\",\"expiresIn\":%lld,\"user_id\":\"%s\","
+		printf("{\"accessToken\":\"%s\",%s%s%s\"expiresIn\":%lld,\"user_id\":\"%s\","
 		       "\"session_id\":\"%s\"}\n",
-		    token, (long long)wish.seconds, claims.subject.text, claims.session.text);
+		    made.access, made.refresh ? "\"refreshToken\":\"" : "",
+		    made.refresh ? made.refresh : "", made.refresh ? "\"," : "",
+		    (long long)wish.seconds, made.claims.subject.text,
+		    made.claims.session.text);
 	else
-		puts(token);
+		printf("%s\n%s%s", made.access, made.refresh ? made.refresh : "",
+		    made.refresh ? "\n" : "");
 	return CTL_OK;
 }

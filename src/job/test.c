@@ -85,3 +85,30 @@ job_test_effect(struct job *job)
 	job->result = "was done before";
 	return OK;
 }
+
+/* Says something of itself every few milliseconds, and holds SIGTERM off when it is deaf, until
+ * it has noticed. */
+enum err
+job_test_talk(struct job *job)
+{
+	const struct job_test *in = job->form;
+	sigset_t term;
+
+	TRY(allowed(job));
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	if (in->deaf)
+		sigprocmask(SIG_BLOCK, &term, NULL);
+	for (int64_t i = 1; i <= in->times; i++) {
+		job_log(job, "step %lld of %s", (long long)i, job->id);
+		TRY(job_progress(
+		    job, i * 100 / in->times, i == in->times ? "done" : "under way"));
+		usleep((useconds_t)in->ms * 1000);
+		if (!job_cancelled(job))
+			continue;
+		sigprocmask(SIG_UNBLOCK, &term, NULL); /* ends here */
+	}
+	job->result =
+	    arena_format(job->scope.arena, "%s|%s|%s", job->owner, job->trace, job->before);
+	return OK;
+}

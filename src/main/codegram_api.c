@@ -13,6 +13,8 @@
 #include "api/routes.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "job/jobs.h"
+#include "job/schedules.h"
 #include "main/program.h"
 #include "web/app.h"
 
@@ -72,18 +74,35 @@ apply(struct app *app)
 	s = program.settings;
 	if (jwt_ring_fill(&app->access, s->JWT_ISSUER, "codegram-api", s->JWT_SECRET,
 	        s->JWT_SECRET_NEXT, s->JWT_SECRET_PREVIOUS) != OK ||
-	    s->JWT_REFRESH_SECRET == NULL) {
+	    jwt_ring_fill(&app->refresh, s->JWT_ISSUER, "codegram-refresh",
+	        s->JWT_REFRESH_SECRET, s->JWT_REFRESH_SECRET_NEXT,
+	        s->JWT_REFRESH_SECRET_PREVIOUS) != OK) {
 		LOG(LEVEL_ERROR, "settings.refused",
 		    L_TEXT("reason", "JWT_SECRET and JWT_REFRESH_SECRET are required, and no "
 		                     "two keys may be equal"));
 		return false;
 	}
 	/* Without its key there are no tokens for the relay, and all else works. */
-	jwt_ring_fill(
-	    &app->live, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET, NULL, NULL);
-	crypto_hmac(span_of(s->JWT_REFRESH_SECRET), SPAN("codegram cursor"), app->cursor_key);
+	jwt_ring_fill(&app->live, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET,
+	    s->JWT_LIVE_SECRET_NEXT, s->JWT_LIVE_SECRET_PREVIOUS);
+	/* Without them nobody signs in, and all else works. */
+	if (s->SEAL_KEY != NULL && seal_ring_fill(&app->seal, s->SEAL_KEY, s->SEAL_KEY_NEXT,
+	                               s->SEAL_KEY_PREVIOUS) != OK) {
+		LOG(LEVEL_ERROR, "settings.refused",
+		    L_TEXT("reason", "no two keys that seal may be equal"));
+		return false;
+	}
+	for (int i = 0; i < JWT_KEYS; i++)
+		crypto_hmac(app->refresh.key[i < app->refresh.count ? i : 0].secret,
+		    SPAN("codegram cursor"), app->cursor_key[i]);
 	log_open("codegram-api", (enum log_level)s->LOG_LEVEL, s->LOG_DIR);
 	app->settings = s;
+	/* For what operators are shown; workers don't start with what is refused here. */
+	if (app->jobs == NULL &&
+	    (app->jobs = arena_alloc(program.arena, job_count * sizeof(*jobs))) == NULL)
+		return false;
+	memcpy(app->jobs, jobs, job_count * sizeof(*jobs));
+	jobs_tune(s->JOB_OPTIONS, app->jobs);
 	return true;
 }
 
@@ -139,6 +158,9 @@ main(int argc, char **argv)
 	app.pool = args.pool;
 	app.routes = routes;
 	app.route_count = route_count;
+	app.schedules = schedules;
+	app.schedule_count = schedule_count;
+	app.job_count = job_count;
 	if ((app.groups = group_set(span_of(args.routes))) == 0)
 		program_usage("--routes names a group that does not exist");
 	if (!apply(&app))

@@ -45,7 +45,6 @@ read_arguments(int argc, char **argv, const char **config, const char **listen_a
 		program_usage("codegram-relay takes no arguments, only options");
 }
 
-/* There are no next and previous keys for live tokens yet: they live fifteen minutes. */
 static bool
 apply(struct relay *relay, const char *config)
 {
@@ -55,9 +54,10 @@ apply(struct relay *relay, const char *config)
 		return false;
 	s = program.settings;
 	if (jwt_ring_fill(&relay->tokens, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET,
-	        NULL, NULL) != OK) {
+	        s->JWT_LIVE_SECRET_NEXT, s->JWT_LIVE_SECRET_PREVIOUS) != OK) {
 		LOG(LEVEL_ERROR, "settings.refused",
-		    L_TEXT("reason", "JWT_LIVE_SECRET is required"));
+		    L_TEXT(
+		        "reason", "JWT_LIVE_SECRET is required, and no two keys may be equal"));
 		return false;
 	}
 	log_open("codegram-relay", (enum log_level)s->LOG_LEVEL, s->LOG_DIR);

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "adapter/json.h"
 #include "base/log.h"
+#include "job/jobs.h"
 #include "job/schedules.h"
 #include "main/program.h"
 #include "queue/scheduler.h"
@@ -17,25 +19,28 @@ static const char help[] =
     "and wakes delayed ones. Any number may run; they share the work by PostgreSQL.\n\n"
     "  -c, --config FILE    configuration (default /etc/codegram/codegram.conf)\n"
     "  -h, --help           this text          -V, --version\n\n"
-    "Signals: TERM ends it, USR1 reopens the files of LOG_DIR.\n"
+    "Signals: TERM ends it, HUP reloads the configuration, USR1 reopens the files of LOG_DIR.\n"
     "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.\n";
+
+static struct program program;
+static const char *config;
 
 static const char *
 read_arguments(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", 1, NULL, 'c' },
 		{ "help", 0, NULL, 'h' }, { "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
-	const char *config = NULL;
+	const char *from = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
 		if (c != 'c')
 			program_word(c, help);
-		config = optarg;
+		from = optarg;
 	}
 	if (optind < argc)
 		program_usage("codegram-scheduler takes no arguments, only options");
-	return config;
+	return from;
 }
 
 static struct counter_file *
@@ -46,29 +51,48 @@ open_counters(const struct settings *settings)
 
 	snprintf(path, sizeof(path), "%s/stats", settings->RUN_DIR);
 	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/stats/scheduler.stats", settings->RUN_DIR);
-	stats = counter_open(path, 256);
+	stats = counter_claim(path, "scheduler", 512);
 	if (stats == NULL)
 		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
 		    L_TEXT("reason", strerror(errno)));
 	return stats;
 }
 
+/* The rows of jobs are for workers; here only what they do to the queues counts. */
+static bool
+apply(struct scheduler_options *options)
+{
+	struct program before = program;
+	struct job_row *rows;
+
+	if (!program_load(&program, config))
+		return false;
+	rows = arena_alloc(program.arena, job_count * sizeof(*rows));
+	if (rows == NULL || !jobs_tune(program.settings->JOB_OPTIONS, rows)) {
+		program = before;
+		return false;
+	}
+	options->settings = program.settings;
+	log_open("codegram-scheduler", (enum log_level)program.settings->LOG_LEVEL,
+	    program.settings->LOG_DIR);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	static struct program program;
-	struct scheduler_options options;
-	const char *config = read_arguments(argc, argv);
+	struct scheduler_options options = {
+		.schedules = schedules, .schedule_count = schedule_count, .reload = apply
+	};
 	int code;
 
+	config = read_arguments(argc, argv);
 	log_open("codegram-scheduler", LEVEL_INFO, NULL);
-	if (!program_load(&program, config))
+	json_seed();
+	if (!apply(&options))
 		return 1;
-	log_open("codegram-scheduler", (enum log_level)program.settings->LOG_LEVEL,
-	    program.settings->LOG_DIR);
-	options = (struct scheduler_options){ program.settings, program.arena, schedules,
-		schedule_count, open_counters(program.settings) };
+	options.arena = program.arena;
+	options.stats = open_counters(program.settings);
 	code = scheduler_run(&options);
 	counter_close(options.stats);
 	arena_free(program.arena);

@@ -18,11 +18,13 @@ static const char help[] =
     "Runs CodeGram's jobs: takes them from Redis, each in a process of its own.\n\n"
     "  -c, --config FILE    configuration (default /etc/codegram/codegram.conf)\n"
     "  -n, --children N     jobs at once (default WORKER_CHILDREN)\n"
-    "  -s, --stats NAME     name of the counters' file (default worker); each worker of a\n"
-    "                       machine wants its own\n"
+    "  -s, --stats NAME     name of the counters' file (default worker, worker-2 …: the\n"
+    "                       first that no other process has)\n"
     "  -h, --help           this text          -V, --version\n\n"
-    "Signals: TERM takes no more jobs, gives the running ones WORKER_DRAIN_MS and ends; USR1\n"
-    "reopens the files of LOG_DIR.\n"
+    "Signals: TERM takes no more jobs, gives the running ones WORKER_DRAIN_MS and ends; HUP\n"
+    "reloads the configuration, and children follow when they are free; USR1 reopens the "
+    "files\n"
+    "of LOG_DIR.\n"
     "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.\n";
 
 struct arguments {
@@ -31,6 +33,7 @@ struct arguments {
 
 static struct arguments args = { .stats = "worker" };
 static struct counter_file *stats; /* for the process's life */
+static struct program program;
 
 static void
 read_arguments(int argc, char **argv)
@@ -56,9 +59,9 @@ static void
 open_job(const struct job_row *row, struct job_counters *c)
 {
 	static const char *const how[] = { "started", "completed", "failed", "crashed",
-		"retried", "lost" };
+		"retried", "lost", "cancelled" };
 	counter **of[] = { &c->started, &c->completed, &c->failed, &c->crashed, &c->retried,
-		&c->lost };
+		&c->lost, &c->cancelled };
 	char labels[128];
 
 	for (size_t i = 0; i < sizeof(how) / sizeof(*how); i++) {
@@ -77,8 +80,7 @@ open_counters(struct worker *w)
 
 	snprintf(path, sizeof(path), "%s/stats", w->settings->RUN_DIR);
 	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/stats/%s.stats", w->settings->RUN_DIR, args.stats);
-	stats = counter_open(path, w->job_count * 24 + 16);
+	stats = counter_claim(path, args.stats, w->job_count * 24 + 16);
 	if (stats == NULL)
 		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
 		    L_TEXT("reason", strerror(errno)));
@@ -93,11 +95,27 @@ open_counters(struct worker *w)
 	return true;
 }
 
+/* SIGHUP. A setting that is refused leaves all as it was. */
+static bool
+reload(struct worker *w)
+{
+	struct program before = program;
+
+	if (!program_load(&program, args.config) ||
+	    !jobs_tune(program.settings->JOB_OPTIONS, w->jobs)) {
+		program = before;
+		return false;
+	}
+	w->settings = program.settings;
+	log_open(
+	    "codegram-worker", (enum log_level)w->settings->LOG_LEVEL, w->settings->LOG_DIR);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	static struct program program;
-	struct worker worker = { .jobs = jobs, .job_count = job_count };
+	struct worker worker = { .job_count = job_count, .reload = reload };
 	int64_t children;
 
 	read_arguments(argc, argv);
@@ -105,8 +123,11 @@ main(int argc, char **argv)
 	json_seed();
 	if (!program_load(&program, args.config))
 		return 1;
-	worker.settings = program.settings;
 	worker.arena = program.arena;
+	worker.jobs = arena_alloc(program.arena, job_count * sizeof(*worker.jobs));
+	if (worker.jobs == NULL || !jobs_tune(program.settings->JOB_OPTIONS, worker.jobs))
+		return 1;
+	worker.settings = program.settings;
 	children = program.settings->WORKER_CHILDREN;
 	if (args.children &&
 	    (!span_int(span_of(args.children), &children) || children < 1 || children > 256))

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "ctl/command.h"
+#include "job/jobs.h"
 #include "job/schedules.h"
 #include "main/program.h"
 
@@ -86,6 +87,8 @@ main(int argc, char **argv)
 	ctl.name = command->name;
 	ctl.schedules = schedules;
 	ctl.schedule_count = schedule_count;
+	ctl.jobs = jobs;
+	ctl.job_count = job_count;
 	for (int i = 1; i < optind; i++)
 		ctl.json =
 		    ctl.json || strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0;

@@ -4,11 +4,21 @@
 #include <stddef.h>
 #include <string.h>
 
-const struct queue_row queues[QUEUE_COUNT] = {
-#define QUEUE(symbol, name, done, dead) { name, done, dead },
+#define QUEUE(symbol, name, done, dead, concurrency, rate, rate_ms)                            \
+	{ name, done, dead, concurrency, rate, rate_ms },
+static const struct queue_row rows[QUEUE_COUNT] = {
 #include "model/queue.def"
-#undef QUEUE
 };
+struct queue_row queues[QUEUE_COUNT] = {
+#include "model/queue.def"
+};
+#undef QUEUE
+
+void
+queue_rows(struct queue_row out[QUEUE_COUNT])
+{
+	memcpy(out, rows, sizeof(rows));
+}
 
 const struct queue_row *
 queue_find(const char *name)

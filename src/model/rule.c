@@ -97,6 +97,62 @@ username_ok(struct span text)
 	return true;
 }
 
+/* Of a decoded byte in a path: what some browser or proxy might take for a slash, or decode
+ * once more. */
+static bool
+slips(int c)
+{
+	return c < 0x20 || c == 0x7f || c == '/' || c == '\\' || c == '%';
+}
+
+/* One segment, "." and ".." refused in either spelling; false for a bad escape. */
+static bool
+segment_ok(struct span text, bool empty_ok)
+{
+	size_t dots = 0, len = 0;
+
+	for (size_t i = 0; i < text.len; i++, len++) {
+		int c = (unsigned char)text.ptr[i];
+		if (c == '%') {
+			int high = i + 2 < text.len ? span_hex(text.ptr[i + 1]) : -1;
+			int low = i + 2 < text.len ? span_hex(text.ptr[i + 2]) : -1;
+			if (high < 0 || low < 0 || slips(c = high << 4 | low))
+				return false;
+			i += 2;
+		}
+		dots += c == '.';
+	}
+	return len == 0 ? empty_ok : !(dots == len && len <= 2);
+}
+
+/* Goes behind the frontend's origin in a Location header: a path and a query of RFC 3986's
+ * characters, nothing that any browser could take for a host. */
+static bool
+return_to_ok(struct span text)
+{
+	struct span query = text, path = span_cut(&query, '?');
+
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] <= 0x20 || (unsigned char)text.ptr[i] >= 0x7f ||
+		    strchr("\"#<>\\^`{|}", text.ptr[i]) != NULL)
+			return false;
+	for (size_t i = 0; i < query.len; i++) {
+		int high = i + 2 < query.len ? span_hex(query.ptr[i + 1]) : -1;
+		int low = i + 2 < query.len ? span_hex(query.ptr[i + 2]) : -1;
+		if (query.ptr[i] == '%' && (high < 2 || low < 0 || (high == 7 && low == 15)))
+			return false;
+	}
+	if (path.len == 0 || path.ptr[0] != '/')
+		return false;
+	span_cut(&path, '/');
+	while (path.ptr != NULL) {
+		struct span segment = span_cut(&path, '/');
+		if (!segment_ok(segment, path.ptr == NULL))
+			return false;
+	}
+	return true;
+}
+
 const struct rule rule_line = { "BAD_CHARACTER", "must be one line without control characters",
 	line_ok, NULL };
 const struct rule rule_text = { "BAD_CHARACTER", "must not hold control characters", text_ok,
@@ -109,9 +165,30 @@ const struct rule rule_language = { "UNKNOWN_LANGUAGE", "is not a language of GE
 	language_ok, NULL };
 const struct rule rule_secret = { "TOO_SHORT", "must have at least 32 bytes", secret_ok, NULL };
 
+const struct rule rule_return_to = { "BAD_PATH", "must be a path below the frontend, from /",
+	return_to_ok, NULL };
+
+static const char *const logout_scopes[] = { "this", "others", "all", NULL };
+const struct rule rule_logout_scope = { "NOT_A_CHOICE", "must be this, others or all", NULL,
+	logout_scopes };
+
+static bool
+token_scope_ok(struct span text)
+{
+	return span_is(text, "read") || span_is(text, "write") || span_is(text, "admin");
+}
+
+const struct rule rule_token_scope = { "UNKNOWN_SCOPE", "must be read, write or admin",
+	token_scope_ok, NULL };
+
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 const struct rule rule_level = { "NOT_A_CHOICE", "must be debug, info, warn or error", NULL,
 	levels };
+
+static const char *const tellings[] = { "github_sync", "export_ready", "security", "system",
+	NULL };
+const struct rule rule_telling = { "NOT_A_CHOICE",
+	"must be github_sync, export_ready, security or system", NULL, tellings };
 
 static const char *const snippet_sorts[] = { "newest", "oldest", "most_liked", "most_commented",
 	"trending", NULL };
@@ -121,3 +198,13 @@ const struct rule rule_snippet_sort = { "NOT_A_CHOICE",
 static const char *const user_sorts[] = { "followers", "newest", NULL };
 const struct rule rule_user_sort = { "NOT_A_CHOICE", "must be followers or newest", NULL,
 	user_sorts };
+
+static const char *const repository_sorts[] = { "pushed", "stars", NULL };
+const struct rule rule_repository_sort = { "NOT_A_CHOICE", "must be pushed or stars", NULL,
+	repository_sorts };
+
+static const char *const job_states[] = { "waiting", "active", "delayed", "blocked",
+	"completed", "failed", "cancelled", "done", "dead", NULL };
+const struct rule rule_job_state = { "NOT_A_CHOICE",
+	"must be waiting, active, delayed, blocked, completed, failed or cancelled", NULL,
+	job_states };

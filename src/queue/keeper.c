@@ -31,6 +31,14 @@ take_signal(struct keeper *k, int number)
 		LOG(LEVEL_INFO, "worker.stopping",
 		    L_INT("running", slots_in(&k->slots, SLOT_RUNNING)));
 		break;
+	case SIGHUP:
+		notify_reloading();
+		if (k->worker->reload(k->worker)) {
+			slots_renew(&k->slots);
+			LOG(LEVEL_INFO, "worker.reloaded");
+		}
+		notify_ready();
+		break;
 	case SIGUSR1:
 		log_reopen();
 		for (int i = 0; i < k->slots.count; i++)
@@ -41,34 +49,43 @@ take_signal(struct keeper *k, int number)
 	}
 }
 
-/* Descriptors: signals, the wake-up connection, each child. */
+static int
+fd_of(const struct ear *ear)
+{
+	return ear->asked ? redis_fd(ear->redis) : -1;
+}
+
+/* Descriptors: signals, the connections that wait, each child. */
 static void
 sleep_until_something(struct keeper *k)
 {
-	size_t count = 2 + (size_t)k->slots.count;
+	enum { SIGNALS, WAKE, CANCELS, CHILDREN };
+	size_t count = CHILDREN + (size_t)k->slots.count;
 	struct pollfd *p = arena_alloc(k->scope.arena, count * sizeof(*p));
 	int64_t pause = round_pause(k), limit = slots_pause(&k->slots, TURN_MAX_MS);
 	int number;
 
 	if (p == NULL)
 		return;
-	p[0] = (struct pollfd){ k->signal_fd, POLLIN, 0 };
-	p[1] = (struct pollfd){ k->asked ? redis_fd(k->wake) : -1, POLLIN, 0 };
-	for (size_t i = 2; i < count; i++) {
-		struct slot *slot = &k->slots.slot[i - 2];
-		bool running = slot->pid != 0 && slot->state == SLOT_RUNNING;
-		p[i] = (struct pollfd){ running ? slot->fd : -1, POLLIN, 0 };
+	p[SIGNALS] = (struct pollfd){ k->signal_fd, POLLIN, 0 };
+	p[WAKE] = (struct pollfd){ fd_of(&k->wake), POLLIN, 0 };
+	p[CANCELS] = (struct pollfd){ fd_of(&k->cancels), POLLIN, 0 };
+	for (size_t i = CHILDREN; i < count; i++) {
+		const struct slot *slot = &k->slots.slot[i - CHILDREN];
+		p[i] = (struct pollfd){ slot_listens(slot) ? slot->fd : -1, POLLIN, 0 };
 	}
 	if (poll(p, count, (int)(pause < limit ? pause : limit)) < 0)
 		return;
 	while ((number = proc_next_signal(k->signal_fd)) != 0)
 		take_signal(k, number);
-	for (size_t i = 2; i < count; i++)
+	for (size_t i = CHILDREN; i < count; i++)
 		if (p[i].revents != 0)
-			slot_hear(&k->slots, &k->slots.slot[i - 2]);
+			slot_hear(&k->slots, &k->slots.slot[i - CHILDREN]);
 	slots_bury(&k->slots);
-	if (p[1].revents != 0)
-		round_woken(k);
+	if (p[WAKE].revents != 0)
+		listen_woken(k);
+	if (p[CANCELS].revents != 0)
+		listen_cancels(k);
 }
 
 static bool
@@ -137,14 +154,13 @@ keeper_run(struct worker *worker)
 	while (!drained(&k)) {
 		slots_start(&k.slots, round_forget, &k);
 		round_talk(&k);
-		round_listen(&k);
+		listen_ask(&k);
 		sleep_until_something(&k);
 		slots_limit(&k.slots);
 		feed(&fed);
 		arena_reset(k.scope.arena);
 	}
-	redis_free(k.redis);
-	redis_free(k.wake);
+	round_close(&k);
 	arena_free(k.scope.arena);
 	LOG(LEVEL_INFO, "worker.stopped", L_TEXT("consumer", k.consumer));
 	return 0;

@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 
+#include "adapter/json.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
-#include "queue/library.h"
+#include "queue/options.h"
 #include "store/outbox.h"
 
 enum {
@@ -108,6 +110,39 @@ send_events(struct mover *m, const struct mover_target *t, const struct uuid *ge
 	    m->redis, t->name, generation->text, batch, events, n, answer, m->scope);
 }
 
+/* A row whose options can't be read is a plain job: late words must not lose it. */
+static enum err
+item_of(struct mover *m, const struct mover_target *t, const struct uuid *generation,
+    const struct outbox_row *row, struct queue_item *item)
+{
+	const struct queue_item plain = { .name = row->name,
+		.data = span_of(row->data),
+		.id = arena_format(
+		    m->scope->arena, "%.8s-%lld", generation->text, (long long)row->id) };
+	struct json_t *options = NULL;
+	enum err e;
+
+	*item = plain;
+	if (plain.id == NULL)
+		return ERR_NO_MEMORY;
+	if (row->opts == NULL || strcmp(row->opts, "{}") == 0)
+		return OK;
+	if ((e = json_object_of(span_of(row->opts), &options, m->scope)) == OK)
+		e = queue_options(options, item, m->scope);
+	if (e == OK)
+		e = queue_fits(item, m->scope);
+	if (e == OK || e == ERR_NO_MEMORY)
+		return e;
+	LOG(LEVEL_ERROR, "outbox.options_refused", L_TEXT("target", t->name),
+	    L_INT("id", row->id), L_TEXT("name", row->name),
+	    L_TEXT("field", m->scope->fault.count ? m->scope->fault.fields[0].field : ""),
+	    L_TEXT("reason", m->scope->fault.count ? m->scope->fault.fields[0].message
+	                                           : m->scope->fault.story));
+	fault_reset(&m->scope->fault);
+	*item = plain;
+	return OK;
+}
+
 static enum err
 send_jobs(struct mover *m, const struct mover_target *t, const struct uuid *generation,
     int64_t batch, const struct outbox_row *rows, size_t count, enum batch_answer *answer)
@@ -117,19 +152,9 @@ send_jobs(struct mover *m, const struct mover_target *t, const struct uuid *gene
 
 	if (items == NULL)
 		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < count; i++) {
-		if (!fits(t, &rows[i]))
-			continue;
-		items[n] = (struct queue_item){ .name = rows[i].name,
-			.data = span_of(rows[i].data),
-			.lane = rows[i].lane ? rows[i].lane[0] : 0,
-			.delay_ms = rows[i].delay,
-			.unique = rows[i].unique };
-		items[n].id = arena_format(
-		    m->scope->arena, "%.8s-%lld", generation->text, (long long)rows[i].id);
-		if (items[n++].id == NULL)
-			return ERR_NO_MEMORY;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (fits(t, &rows[i]))
+			TRY(item_of(m, t, generation, &rows[i], &items[n++]));
 	return queue_batch(
 	    m->redis, t->name, generation->text, batch, items, n, answer, m->scope);
 }
@@ -173,9 +198,11 @@ move(struct mover *m, struct mover_target *t, bool *moved)
 	*moved = true;
 	/* Until it is sent and said so, the look at Redis is due. */
 	t->settled = false;
+	failpoint("mover.stamped");
 	TRY(send(m, t, &rows[0].generation, rows[0].batch, rows, count, &answer));
 	if (answer != BATCH_DONE)
 		return OK;
+	failpoint("mover.sent");
 	TRY(q_outbox_sent(m->db, t->name, rows[0].batch, rows[0].batch));
 	t->settled = true;
 	return OK;
@@ -195,6 +222,7 @@ rebase(
 	    L_TEXT("generation", t->generation.text));
 	TRY(queue_rebase(
 	    m->redis, t->name, from, was, t->generation.text, batch, &done, m->scope));
+	failpoint("mover.rebased");
 	return done ? OK : fault(&m->scope->fault, ERR_RETRY, "the watermark was moved");
 }
 
@@ -258,6 +286,7 @@ send_again(struct mover *m, struct mover_target *t, int64_t *mark, enum batch_an
 	TRY(send(m, t, &t->generation, next.batch, rows, count, answer));
 	if (*answer != BATCH_DONE)
 		return OK;
+	failpoint("mover.resent");
 	*mark = next.batch;
 	counter_add(m->resent, 1);
 	return OK;

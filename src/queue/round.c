@@ -14,8 +14,6 @@ enum {
 	POLL_MS = 1000, /* a look at all queues, whatever the wake lists say */
 	RETRY_MS = 250,
 	REDIS_MS = 1000,
-	LISTEN_S = 5,
-	LISTEN_LATE_MS = 8000, /* then that connection is dead */
 };
 #define NEVER INT64_MAX
 
@@ -35,19 +33,30 @@ round_open(struct keeper *k)
 	k->options = (struct redis_options){ s->REDIS_URL, "codegram-worker", s->REDIS_PASSWORD,
 		s->REDIS_TIMEOUT_MS > REDIS_MS ? (int)s->REDIS_TIMEOUT_MS : REDIS_MS };
 	k->redis = redis_make(&k->options);
-	k->wake = redis_make(&k->options);
+	k->wake.redis = redis_make(&k->options);
+	k->cancels.redis = redis_make(&k->options);
 	gethostname(host, sizeof(host) - 1);
 	random_bytes(bytes, sizeof(bytes));
 	snprintf(k->consumer, sizeof(k->consumer), "%s-%d-%02x%02x%02x%02x", host,
 	    (int)getpid(), bytes[0], bytes[1], bytes[2], bytes[3]);
+	for (size_t i = 0; i < k->worker->job_count; i++)
+		k->serves[k->worker->jobs[i].queue] = true;
 	for (int q = 0; q < QUEUE_COUNT; q++) {
-		k->hot[q] = true;
+		k->hot[q] = k->serves[q];
 		k->due[q] = NEVER;
 	}
 	k->beat_at = in(QUEUE_BEAT_MS);
 	k->reap_at = in(QUEUE_REAP_MS);
 	k->poll_at = in(POLL_MS);
-	return k->redis != NULL && k->wake != NULL;
+	return k->redis != NULL && k->wake.redis != NULL && k->cancels.redis != NULL;
+}
+
+void
+round_close(struct keeper *k)
+{
+	redis_free(k->redis);
+	redis_free(k->wake.redis);
+	redis_free(k->cancels.redis);
 }
 
 void
@@ -55,15 +64,12 @@ round_forget(void *keeper)
 {
 	struct keeper *k = keeper;
 
-	redis_free(k->redis);
-	redis_free(k->wake);
+	round_close(k);
 	close(k->signal_fd);
 }
 
-/* True when the call did well. After one that did not, the others wait a moment too, and then
- * a beat comes first: Redis may have given jobs in an answer that was lost. */
-static bool
-well(struct keeper *k, enum err e)
+bool
+round_well(struct keeper *k, enum err e)
 {
 	if (e == OK) {
 		if (k->away)
@@ -91,10 +97,16 @@ static void
 count_failure(struct keeper *k, const struct slot *slot, enum fail_answer answer)
 {
 	struct job_counters *c = slot_counters(&k->slots, slot);
+	bool again;
 
 	if (answer == FAIL_LOST) {
 		counter_add(c->lost, 1);
 		refused(slot);
+		return;
+	}
+	if (answer == FAIL_CANCELLED) {
+		counter_add(c->cancelled, 1);
+		tell_owner(k, slot, "cancelled");
 		return;
 	}
 	if (slot->outcome.end == END_CRASH)
@@ -106,7 +118,11 @@ count_failure(struct keeper *k, const struct slot *slot, enum fail_answer answer
 		LOG(LEVEL_ERROR, "job.dead", L_TEXT("job", slot->row->name),
 		    L_TEXT("queue", queues[slot->queue].name), L_TEXT("id", slot->lease.id),
 		    L_TEXT("error", slot->outcome.text));
+		tell_owner(k, slot, "failed");
+		return;
 	}
+	again = slot->outcome.end == END_FAIL || slot->outcome.end == END_SNOOZE;
+	tell_owner(k, slot, again ? "delayed" : "waiting");
 }
 
 static bool
@@ -114,15 +130,17 @@ tell_failures(struct keeper *k)
 {
 	for (int i = 0; i < k->slots.count; i++) {
 		struct slot *slot = &k->slots.slot[i];
-		struct queue_failure f = { slot->outcome.end, 0, 0, slot->outcome.delay_ms,
-			slot->outcome.text };
+		struct queue_failure f = { .end = slot->outcome.end,
+			.delay_ms = slot->outcome.delay_ms,
+			.error = slot->outcome.text };
 		enum fail_answer answer;
 		if (slot->state != SLOT_ENDED || slot->outcome.ok)
 			continue;
 		f.attempts = slot->row->attempts;
+		f.backoff = slot->row->backoff;
 		f.backoff_ms = slot->row->backoff_ms;
-		if (!well(k, queue_fail(k->redis, queues[slot->queue].name, k->consumer,
-		                 &slot->lease, &f, &answer, &k->scope)))
+		if (!round_well(k, queue_fail(k->redis, queues[slot->queue].name, k->consumer,
+		                       &slot->lease, &f, &answer, &k->scope)))
 			return false;
 		count_failure(k, slot, answer);
 		slot->state = SLOT_FREE;
@@ -172,18 +190,10 @@ finished(struct keeper *k, struct slot *slot, bool accepted)
 
 	slot->state = SLOT_FREE;
 	counter_add(accepted ? c->completed : c->lost, 1);
-	if (!accepted)
+	if (accepted)
+		tell_owner(k, slot, "completed");
+	else
 		refused(slot);
-}
-
-/* A queue whose jobs no row knows is left to a worker that does. */
-static bool
-knows(const struct keeper *k, int queue)
-{
-	for (size_t i = 0; i < k->worker->job_count; i++)
-		if ((int)k->worker->jobs[i].queue == queue)
-			return true;
-	return false;
 }
 
 /* One queue: what was done there, and jobs for as many children as are free. */
@@ -192,17 +202,18 @@ serve(struct keeper *k, int queue)
 {
 	struct slot **done =
 	    arena_alloc(k->scope.arena, (size_t)k->slots.count * sizeof(struct slot *));
-	struct queue_step step = { .want = 0 };
+	struct queue_step step = { .concurrency = queues[queue].concurrency,
+		.rate = queues[queue].rate,
+		.rate_ms = queues[queue].rate_ms };
 
-	if (!knows(k, queue))
-		return true;
 	if (done == NULL || gather(k, queue, done, &step) != OK)
 		return false;
 	if (!k->stopping)
 		step.want = slots_free(&k->slots, queue);
 	if (step.finished_count == 0 && (step.want == 0 || !k->hot[queue]))
 		return true;
-	if (!well(k, queue_step(k->redis, queues[queue].name, k->consumer, &step, &k->scope)))
+	if (!round_well(
+	        k, queue_step(k->redis, queues[queue].name, k->consumer, &step, &k->scope)))
 		return false;
 	for (size_t i = 0; i < step.finished_count; i++)
 		finished(k, done[i], step.accepted[i]);
@@ -222,7 +233,7 @@ beat(struct keeper *k, int queue)
 	size_t room = (size_t)k->slots.count, n = 0;
 	struct queue_lease *lease = arena_alloc(k->scope.arena, room * sizeof(*lease));
 	struct slot **of = arena_alloc(k->scope.arena, room * sizeof(struct slot *));
-	bool *kept = arena_alloc(k->scope.arena, room * sizeof(*kept));
+	enum beat_answer *kept = arena_alloc(k->scope.arena, room * sizeof(*kept));
 	int64_t orphans;
 
 	if (lease == NULL || of == NULL || kept == NULL)
@@ -234,14 +245,16 @@ beat(struct keeper *k, int queue)
 		of[n] = slot;
 		lease[n++] = slot->lease;
 	}
-	if (!well(k, queue_beat(k->redis, queues[queue].name, k->consumer, lease, n, kept,
-	                 &orphans, &k->scope)))
+	if (!round_well(k, queue_beat(k->redis, queues[queue].name, k->consumer, lease, n, kept,
+	                       &orphans, &k->scope)))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!kept[i] && of[i]->state == SLOT_RUNNING && !of[i]->lost) {
+	for (size_t i = 0; i < n; i++) {
+		of[i]->cancelled = of[i]->cancelled || kept[i] == BEAT_CANCEL;
+		if (kept[i] == BEAT_LOST && of[i]->state == SLOT_RUNNING && !of[i]->lost) {
 			of[i]->lost = true;
 			counter_add(slot_counters(&k->slots, of[i])->lost, 1);
 		}
+	}
 	k->hot[queue] = k->hot[queue] || orphans > 0;
 	return true;
 }
@@ -251,7 +264,7 @@ reap(struct keeper *k, int queue)
 {
 	int64_t reaped;
 
-	if (!well(k, queue_reap(k->redis, queues[queue].name, &reaped, &k->scope)))
+	if (!round_well(k, queue_reap(k->redis, queues[queue].name, &reaped, &k->scope)))
 		return false;
 	if (reaped > 0)
 		LOG(LEVEL_WARN, "queue.reaped", L_TEXT("queue", queues[queue].name),
@@ -265,7 +278,7 @@ periodic(struct keeper *k, int64_t *at, int64_t every_ms, bool (*what)(struct ke
 	if (clock_mono() < *at)
 		return;
 	for (int q = 0; q < QUEUE_COUNT; q++)
-		if (!what(k, q))
+		if (k->serves[q] && !what(k, q))
 			return;
 	*at = in(every_ms);
 }
@@ -277,7 +290,7 @@ heat(struct keeper *k)
 	bool all = now >= k->poll_at;
 
 	for (int q = 0; q < QUEUE_COUNT; q++)
-		k->hot[q] = k->hot[q] || all || now >= k->due[q];
+		k->hot[q] = k->serves[q] && (k->hot[q] || all || now >= k->due[q]);
 	if (all)
 		k->poll_at = in(POLL_MS);
 }
@@ -287,21 +300,23 @@ round_talk(struct keeper *k)
 {
 	if (clock_mono() < k->retry_at)
 		return;
-	if (!k->loaded && !(k->loaded = well(k, queue_load(k->redis, &k->scope))))
+	if (!k->loaded && !(k->loaded = round_well(k, queue_load(k->redis, &k->scope))))
 		return;
 	heat(k);
 	periodic(k, &k->beat_at, QUEUE_BEAT_MS, beat);
-	if (k->away || !tell_failures(k))
+	if (k->away || !tell_sayings(k) || !tell_failures(k))
 		return;
-	for (int i = 0; i < QUEUE_COUNT; i++)
-		if (!serve(k, (k->turn + i) % QUEUE_COUNT))
+	for (int i = 0; i < QUEUE_COUNT; i++) {
+		int queue = (k->turn + i) % QUEUE_COUNT;
+		if (k->serves[queue] && !serve(k, queue))
 			return;
+	}
 	k->turn = (k->turn + 1) % QUEUE_COUNT;
 	periodic(k, &k->reap_at, QUEUE_REAP_MS, reap);
 }
 
-static bool
-any_hot(const struct keeper *k)
+bool
+round_hot(const struct keeper *k)
 {
 	for (int q = 0; q < QUEUE_COUNT; q++)
 		if (k->hot[q])
@@ -309,60 +324,12 @@ any_hot(const struct keeper *k)
 	return false;
 }
 
-void
-round_listen(struct keeper *k)
-{
-	struct span words[QUEUE_COUNT + 2] = { SPAN("BLPOP") };
-
-	if (k->asked && clock_mono() - k->asked_at > LISTEN_LATE_MS * 1000) {
-		redis_drop(k->wake);
-		k->asked = false;
-	}
-	if (k->asked || k->away || k->stopping || any_hot(k) || slots_free(&k->slots, -1) == 0)
-		return;
-	for (int q = 0; q < QUEUE_COUNT; q++)
-		words[1 + q] = span_of(queue_wake_key(queues[q].name, &k->scope));
-	words[QUEUE_COUNT + 1] = span_of(arena_format(k->scope.arena, "%d", LISTEN_S));
-	k->asked = redis_send(k->wake, words, QUEUE_COUNT + 2, &k->scope) == OK;
-	k->asked_at = clock_mono();
-	fault_reset(&k->scope.fault);
-}
-
-/* A token that comes when all children are busy is for another worker. */
-static void
-pass_on(struct keeper *k, int queue)
-{
-	if (k->stopping || slots_free(&k->slots, -1) == 0)
-		well(k, queue_wake(k->redis, queues[queue].name, &k->scope));
-}
-
-void
-round_woken(struct keeper *k)
-{
-	struct redis_reply reply = { .count = 0 };
-	bool there = false;
-
-	if (redis_take(k->wake, &reply, &there, &k->scope) != OK) {
-		k->asked = false; /* the poll goes on without it, and it is tried again */
-		fault_reset(&k->scope.fault);
-		return;
-	}
-	if (!there)
-		return;
-	k->asked = false;
-	for (int q = 0; q < QUEUE_COUNT && reply.count == 2; q++)
-		if (span_is(reply.values[0].text, queue_wake_key(queues[q].name, &k->scope))) {
-			k->hot[q] = true;
-			pass_on(k, q);
-		}
-}
-
 int64_t
 round_pause(const struct keeper *k)
 {
 	int64_t now = clock_mono(), next = k->poll_at;
 	bool work = slots_in(&k->slots, SLOT_ENDED) > 0 ||
-	            (any_hot(k) && !k->stopping && slots_free(&k->slots, -1) > 0);
+	            (round_hot(k) && !k->stopping && slots_free(&k->slots, -1) > 0);
 
 	if (k->beat_at < next)
 		next = k->beat_at;
@@ -371,6 +338,8 @@ round_pause(const struct keeper *k)
 	for (int q = 0; q < QUEUE_COUNT; q++)
 		if (k->due[q] < next)
 			next = k->due[q];
+	if (tell_due(k) < next)
+		next = tell_due(k);
 	if (work)
 		next = now;
 	if (next < k->retry_at)

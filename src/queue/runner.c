@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,10 +27,52 @@ struct runner {
 	int fd, signal_fd;
 	struct {
 		struct order order;
-		char data[QUEUE_DATA_MAX];
+		char data[QUEUE_PROGRESS_MAX + QUEUE_DATA_MAX];
 	} packet;
-	size_t length;
+	size_t length; /* of the data */
 };
+
+/* A child whose keeper is gone has nobody to work for. */
+static void
+say(int fd, const struct said *said)
+{
+	if (send(fd, said, sizeof(*said), MSG_NOSIGNAL) < 0)
+		_exit(1);
+}
+
+enum err
+job_progress(struct job *job, int64_t percent, const char *message)
+{
+	struct said said = { .kind = SAYS_PROGRESS,
+		.percent = percent < 0     ? 0
+		           : percent > 100 ? 100
+		                           : percent };
+
+	snprintf(said.outcome.text, MESSAGE_SIZE, "%s", message ? message : "");
+	say(job->fd, &said);
+	return OK;
+}
+
+void
+job_log(struct job *job, const char *format, ...)
+{
+	struct said said = { .kind = SAYS_LINE };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(said.outcome.text, sizeof(said.outcome.text), format, args);
+	va_end(args);
+	say(job->fd, &said);
+}
+
+bool
+job_cancelled(const struct job *job)
+{
+	sigset_t pending;
+
+	(void)job;
+	return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
+}
 
 enum err
 job_once(struct job *job)
@@ -99,23 +142,25 @@ excuse(struct job *job, enum err e)
 static void
 report(const struct runner *r, const struct job *job, enum err e, int64_t began)
 {
-	struct outcome said = { .ok = e == OK,
-		.end = job->end,
-		.delay_ms = job->delay_ms,
-		.micros = clock_mono() - began };
+	struct said said = { .kind = SAYS_END,
+		.outcome = { .ok = e == OK,
+		    .end = job->end,
+		    .delay_ms = job->delay_ms,
+		    .micros = clock_mono() - began } };
 	const char *story =
 	    *job->scope.fault.story ? job->scope.fault.story : err_row(e)->message;
 
-	snprintf(said.text, sizeof(said.text), "%s",
+	snprintf(said.outcome.text, sizeof(said.outcome.text), "%s",
 	    e != OK       ? story
 	    : job->result ? job->result
 	                  : "");
 	LOG(e == OK ? LEVEL_INFO : LEVEL_WARN, e == OK ? "job.done" : "job.failed",
 	    L_TEXT("job", job->row->name), L_TEXT("queue", queues[job->row->queue].name),
-	    L_INT("attempt", job->attempts + 1), L_INT("us", said.micros),
-	    L_TEXT("word", e == OK ? "OK" : err_row(e)->word), L_TEXT("said", said.text));
-	if (send(r->fd, &said, sizeof(said), MSG_NOSIGNAL) < 0)
-		_exit(1); /* nobody would know: the keeper is gone */
+	    L_INT("attempt", job->attempts + 1), L_INT("us", said.outcome.micros),
+	    L_TEXT("word", e == OK ? "OK" : err_row(e)->word),
+	    L_TEXT("said", said.outcome.text),
+	    *job->trace ? L_TEXT("trace", job->trace) : L_TEXT(NULL, NULL));
+	say(r->fd, &said);
 }
 
 static void
@@ -129,14 +174,21 @@ run(struct runner *r)
 		.id = o->id,
 		.attempts = o->attempts,
 		.crashes = o->crashes,
-		.added_ms = o->added_ms };
+		.added_ms = o->added_ms,
+		.owner = o->owner,
+		.trace = o->trace,
+		.batch = o->batch,
+		.before =
+		    arena_text(r->arena, (struct span){ r->packet.data, o->before_length }),
+		.fd = r->fd };
+	struct span data = { r->packet.data + o->before_length, r->length - o->before_length };
 	int64_t began = clock_mono();
 	enum err e;
 
 	fault_reset(&job.scope.fault);
 	log_request(job.id);
 	db_open_scope(r->db, &job.scope, true);
-	e = handle(&job, (struct span){ r->packet.data, r->length });
+	e = job.before ? handle(&job, data) : ERR_NO_MEMORY;
 	db_close_scope(r->db);
 	excuse(&job, e);
 	report(r, &job, e, began);

@@ -31,11 +31,32 @@ schedule_judge(
 	}
 }
 
+static void
+open_gauges(struct scheduler_clock *c, size_t i)
+{
+	static counter nobody_reads;
+	char labels[96];
+
+	c->next_seconds[i] = c->overdue[i] = &nobody_reads;
+	if (!schedule_in_force(&c->rows[i], c->tests))
+		return;
+	snprintf(labels, sizeof(labels), "schedule=\"%s\"", c->rows[i].name);
+	c->next_seconds[i] =
+	    counter_get(c->stats, "codegram_schedule_next_seconds", GAUGE, labels);
+	c->overdue[i] = counter_get(c->stats, "codegram_schedule_overdue", GAUGE, labels);
+}
+
 bool
 schedule_open(struct scheduler_clock *c, const struct schedule *rows, size_t count, bool tests,
     struct counter_file *stats)
 {
-	*c = (struct scheduler_clock){ rows, count, tests, stats, { 0 }, 0 };
+	*c = (struct scheduler_clock){
+		.rows = rows, .count = count, .tests = tests, .stats = stats
+	};
+	if (count > SCHEDULES_MAX) {
+		LOG(LEVEL_ERROR, "schedule.refused", L_TEXT("reason", "too many rows"));
+		return false;
+	}
 	for (size_t i = 0; i < count; i++) {
 		const char *why = "no such queue";
 		struct cron cron;
@@ -44,15 +65,15 @@ schedule_open(struct scheduler_clock *c, const struct schedule *rows, size_t cou
 			why = "no such time zone here: is tzdata installed?";
 			known = false;
 		}
-		if (known && cron_parse(rows[i].expression, &cron, &why))
+		if (known && cron_parse(rows[i].expression, &cron, &why)) {
+			open_gauges(c, i);
 			continue;
+		}
 		LOG(LEVEL_ERROR, "schedule.refused", L_TEXT("schedule", rows[i].name),
 		    L_TEXT("reason", why));
 		return false;
 	}
-	if (count > SCHEDULES_MAX)
-		LOG(LEVEL_ERROR, "schedule.refused", L_TEXT("reason", "too many rows"));
-	return count <= SCHEDULES_MAX;
+	return true;
 }
 
 /* ---- a slot */
@@ -117,6 +138,18 @@ settle(struct scheduler_clock *c, struct db *db, const struct schedule *s, int64
 	return n > 0 ? q_cron_prune(db, s->name, now) : OK;
 }
 
+/* Before the database is asked, since it may be what is late. */
+static void
+figures(struct scheduler_clock *c, int64_t now)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		int64_t next = c->next[i] > 0 ? c->next[i] : 0;
+		if (next > 0)
+			atomic_store(c->next_seconds[i], (uint64_t)next);
+		atomic_store(c->overdue[i], next > 0 && next < now - ON_TIME);
+	}
+}
+
 enum err
 schedule_round(struct scheduler_clock *c, struct db *db, struct scope *scope)
 {
@@ -124,6 +157,7 @@ schedule_round(struct scheduler_clock *c, struct db *db, struct scope *scope)
 	bool back = now < c->now_before - BACK_MAX;
 
 	c->now_before = now;
+	figures(c, now);
 	for (size_t i = 0; i < c->count; i++) {
 		const struct schedule *s = &c->rows[i];
 		struct cron cron;

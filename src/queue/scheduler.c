@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "queue/ended.h"
 #include "queue/library.h"
 #include "queue/mover.h"
 #include "store/statements.h"
@@ -19,6 +20,7 @@ enum {
 	POLL_MS = 200,      /* finds rows nobody woke us for */
 	TICK_MS = 1000,     /* at most, while jobs are delayed */
 	LISTEN_MS = 1000,   /* between two tries to subscribe */
+	FIGURES_MS = 5000,  /* between two looks at what the queues hold */
 	BACK_OFF_MIN = 100, /* ms after a failure, doubled up to the most */
 	BACK_OFF_MAX = 2000,
 	SAY_EVERY = 10, /* seconds between two log lines about the same trouble */
@@ -27,8 +29,8 @@ enum {
 };
 
 /* The parts of the loop; each has a time and a trouble of its own. */
-enum part { OUTBOX, SCHEDULES, QUEUES, PARTS };
-static const char *const part_names[PARTS] = { "outbox", "schedules", "queues" };
+enum part { OUTBOX, SCHEDULES, QUEUES, SESSIONS, PARTS };
+static const char *const part_names[PARTS] = { "outbox", "schedules", "queues", "sessions" };
 
 struct part_state {
 	int64_t due; /* clock_mono() */
@@ -36,16 +38,26 @@ struct part_state {
 	counter *errors;
 };
 
+enum { WAITING, ACTIVE, DELAYED, BLOCKED, COMPLETED, FAILED, CANCELLED, STATES };
+static const char *const states[STATES] = { "waiting", "active", "delayed", "blocked",
+	"completed", "failed", "cancelled" };
+
+struct queue_gauges {
+	counter *promoted, *reaped;
+	counter *jobs[STATES], *oldest, *paused;
+};
+
 struct scheduler {
-	const struct scheduler_options *options;
+	struct scheduler_options *options;
 	struct db *db;
 	struct redis *redis, *messages;
 	struct scope scope;
 	struct mover mover;
 	struct scheduler_clock clock;
+	struct ended_round ended;
 	struct part_state parts[PARTS];
-	counter *promoted[QUEUE_COUNT], *reaped[QUEUE_COUNT];
-	int64_t reap_due, listen_due;
+	struct queue_gauges gauges[QUEUE_COUNT];
+	int64_t reap_due, figures_due, listen_due;
 	bool listens;
 	int signal_fd;
 	bool ends;
@@ -121,6 +133,25 @@ run_schedules(struct scheduler *s, int64_t *next_ms)
 }
 
 static enum err
+figures(struct scheduler *s)
+{
+	s->figures_due = clock_mono() + FIGURES_MS * 1000;
+	for (int i = 0; i < QUEUE_COUNT; i++) {
+		const struct queue_gauges *g = &s->gauges[i];
+		struct queue_stats n;
+		arena_reset(s->scope.arena);
+		TRY(queue_stats(s->redis, queues[i].name, &n, &s->scope));
+		const int64_t of[STATES] = { n.waiting, n.active, n.delayed, n.blocked, n.done,
+			n.dead, n.cancelled };
+		for (int state = 0; state < STATES; state++)
+			atomic_store(g->jobs[state], (uint64_t)of[state]);
+		atomic_store(g->oldest, (uint64_t)n.oldest_ms);
+		atomic_store(g->paused, (uint64_t)n.paused);
+	}
+	return OK;
+}
+
+static enum err
 run_queues(struct scheduler *s, int64_t *next_ms)
 {
 	bool reaps = clock_mono() >= s->reap_due;
@@ -130,17 +161,27 @@ run_queues(struct scheduler *s, int64_t *next_ms)
 		int64_t n = 0, due = -1;
 		arena_reset(s->scope.arena);
 		TRY(queue_tick(s->redis, queues[i].name, &n, &due, &s->scope));
-		counter_add(s->promoted[i], (uint64_t)n);
+		counter_add(s->gauges[i].promoted, (uint64_t)n);
 		if (due >= 0 && due < *next_ms)
 			*next_ms = due;
 		if (!reaps)
 			continue;
 		TRY(queue_reap(s->redis, queues[i].name, &n, &s->scope));
-		counter_add(s->reaped[i], (uint64_t)n);
+		counter_add(s->gauges[i].reaped, (uint64_t)n);
 	}
 	if (reaps)
 		s->reap_due = clock_mono() + QUEUE_REAP_MS * 1000;
-	return OK;
+	return clock_mono() >= s->figures_due ? figures(s) : OK;
+}
+
+static enum err
+run_sessions(struct scheduler *s, int64_t *next_ms)
+{
+	bool more;
+	enum err e = ended_round(&s->ended, s->db, s->redis, &s->scope, &more);
+
+	*next_ms = more ? 0 : TICK_MS;
+	return e;
 }
 
 static void
@@ -163,8 +204,8 @@ trouble(struct scheduler *s, enum part part, enum err e)
 static void
 run(struct scheduler *s, enum part part)
 {
-	static enum err (*const parts[PARTS])(
-	    struct scheduler *, int64_t *) = { run_outbox, run_schedules, run_queues };
+	static enum err (*const parts[PARTS])(struct scheduler *, int64_t *) = { run_outbox,
+		run_schedules, run_queues, run_sessions };
 	struct part_state *p = &s->parts[part];
 	int64_t next_ms = 0;
 	enum err e;
@@ -187,6 +228,17 @@ run(struct scheduler *s, enum part part)
 /* ---- the loop */
 
 static void
+reload(struct scheduler *s)
+{
+	notify_reloading();
+	if (s->options->reload(s->options)) {
+		db_slow(s->db, (int)s->options->settings->SLOW_QUERY_MS);
+		LOG(LEVEL_INFO, "scheduler.reloaded");
+	}
+	notify_ready();
+}
+
+static void
 take_signals(struct scheduler *s)
 {
 	int number;
@@ -194,6 +246,8 @@ take_signals(struct scheduler *s)
 	while ((number = proc_next_signal(s->signal_fd)) != 0) {
 		if (number == SIGTERM || number == SIGINT)
 			s->ends = true;
+		else if (number == SIGHUP)
+			reload(s);
 		else if (number == SIGUSR1)
 			log_reopen();
 	}
@@ -218,12 +272,29 @@ sleep_until_due(struct scheduler *s)
 		hear(s);
 }
 
+static void
+open_gauges(struct queue_gauges *g, const char *queue, struct counter_file *stats)
+{
+	char labels[96];
+
+	for (int state = 0; state < STATES; state++) {
+		snprintf(
+		    labels, sizeof(labels), "queue=\"%s\",state=\"%s\"", queue, states[state]);
+		g->jobs[state] = counter_get(stats, "codegram_queue_jobs", GAUGE, labels);
+	}
+	snprintf(labels, sizeof(labels), "queue=\"%s\"", queue);
+	g->promoted = counter_get(stats, "codegram_scheduler_promoted_total", COUNTER, labels);
+	g->reaped = counter_get(stats, "codegram_scheduler_reaped_total", COUNTER, labels);
+	g->oldest = counter_get(stats, "codegram_queue_oldest_milliseconds", GAUGE, labels);
+	g->paused = counter_get(stats, "codegram_queue_paused", GAUGE, labels);
+}
+
 static bool
 open_all(struct scheduler *s)
 {
 	const struct scheduler_options *o = s->options;
-	static struct db_options database;
-	static struct redis_options redis;
+	struct db_options database;
+	struct redis_options redis;
 	char labels[64];
 
 	database = (struct db_options){ o->settings->DATABASE_URL, "codegram-scheduler",
@@ -245,13 +316,8 @@ open_all(struct scheduler *s)
 		s->parts[i].errors =
 		    counter_get(o->stats, "codegram_scheduler_errors_total", COUNTER, labels);
 	}
-	for (int i = 0; i < QUEUE_COUNT; i++) {
-		snprintf(labels, sizeof(labels), "queue=\"%s\"", queues[i].name);
-		s->promoted[i] =
-		    counter_get(o->stats, "codegram_scheduler_promoted_total", COUNTER, labels);
-		s->reaped[i] =
-		    counter_get(o->stats, "codegram_scheduler_reaped_total", COUNTER, labels);
-	}
+	for (int i = 0; i < QUEUE_COUNT; i++)
+		open_gauges(&s->gauges[i], queues[i].name, o->stats);
 	return schedule_open(
 	    &s->clock, o->schedules, o->schedule_count, o->settings->FAILPOINTS, o->stats);
 }
@@ -269,7 +335,7 @@ close_all(struct scheduler *s)
 }
 
 int
-scheduler_run(const struct scheduler_options *options)
+scheduler_run(struct scheduler_options *options)
 {
 	static struct scheduler s;
 	int64_t fed = 0, every = notify_watchdog_interval() / 3;

@@ -20,7 +20,8 @@ enum {
 	PAUSE_MAX_MS = 5000,
 	KILL_AFTER_MS = 2000,
 	SNOOZE_UNKNOWN_MS = 30000,
-	UNKNOWN_MS = 86400000
+	UNKNOWN_MS = 86400000,
+	HEAR_AT_ONCE = 64, /* packets of one child, before others get their turn */
 };
 
 struct job_counters *
@@ -55,14 +56,26 @@ start(struct slots *s, struct slot *slot, void (*forget)(void *), void *with)
 	slot->pid = pid;
 	slot->fd = pair[0];
 	slot->born = clock_mono();
+	slot->old = false;
 }
 
 void
 slots_start(struct slots *s, void (*forget)(void *), void *with)
 {
-	for (int i = 0; i < s->count && !s->stopping; i++)
-		if (s->slot[i].pid == 0 && clock_mono() >= s->slot[i].start_after)
-			start(s, &s->slot[i], forget, with);
+	for (int i = 0; i < s->count && !s->stopping; i++) {
+		struct slot *slot = &s->slot[i];
+		if (slot->pid == 0 && clock_mono() >= slot->start_after)
+			start(s, slot, forget, with);
+		else if (slot->pid != 0 && slot->old && slot->state == SLOT_FREE)
+			shutdown(slot->fd, SHUT_RDWR);
+	}
+}
+
+void
+slots_renew(struct slots *s)
+{
+	for (int i = 0; i < s->count; i++)
+		s->slot[i].old = s->slot[i].pid != 0;
 }
 
 int64_t
@@ -74,8 +87,11 @@ slots_pause(const struct slots *s, int64_t most)
 		const struct slot *slot = &s->slot[i];
 		if (slot->pid == 0 && !s->stopping && slot->start_after - now < left)
 			left = slot->start_after - now;
-		if (slot->state == SLOT_RUNNING && slot->signalled != SIGKILL &&
-		    slot->deadline - now < left)
+		if (slot->state != SLOT_RUNNING || slot->signalled == SIGKILL)
+			continue;
+		if ((slot->lost || slot->cancelled) && slot->signalled == 0)
+			left = 0;
+		else if (slot->deadline - now < left)
 			left = slot->deadline - now;
 	}
 	return left < 0 ? 0 : left / 1000 + 1;
@@ -84,7 +100,7 @@ slots_pause(const struct slots *s, int64_t most)
 static bool
 is_free(const struct slot *slot)
 {
-	return slot->pid != 0 && slot->state == SLOT_FREE;
+	return slot->pid != 0 && slot->state == SLOT_FREE && !slot->old;
 }
 
 size_t
@@ -94,8 +110,9 @@ slots_free(const struct slots *s, int queue)
 
 	for (int i = 0; i < s->count; i++) {
 		const struct slot *slot = &s->slot[i];
-		n += is_free(slot) || (slot->pid != 0 && slot->state == SLOT_ENDED &&
-		                          slot->outcome.ok && (int)slot->queue == queue);
+		n += is_free(slot) ||
+		     (slot->pid != 0 && !slot->old && slot->state == SLOT_ENDED &&
+		         slot->outcome.ok && (int)slot->queue == queue);
 	}
 	return n;
 }
@@ -118,66 +135,132 @@ ended(struct slot *slot, enum job_end end, int64_t delay_ms, const char *why)
 	slot->state = SLOT_ENDED;
 }
 
+static void
+hold(
+    struct slot *slot, const struct job_row *row, enum queue queue, const struct queue_job *job)
+{
+	slot->row = row;
+	slot->queue = queue;
+	slot->lease = job->lease;
+	snprintf(slot->owner, sizeof(slot->owner), "%s", job->owner);
+	slot->progress = (struct progress){ .percent = -1 };
+	slot->line_count = 0;
+	slot->signalled = 0;
+	slot->lost = slot->cancelled = false;
+	slot->state = SLOT_RUNNING;
+}
+
+/* A newer program added it, so it is for a newer one, for a while. */
+static void
+unknown(struct slot *slot, const struct queue_job *job)
+{
+	bool old = clock_now() / 1000 - job->added_ms > UNKNOWN_MS;
+
+	slot->owner[0] = '\0'; /* what the row would tell of it is wrong */
+	LOG(LEVEL_WARN, "job.unknown", L_TEXT("job", job->name), L_TEXT("id", job->lease.id));
+	ended(slot, old ? END_DEAD : END_SNOOZE, SNOOZE_UNKNOWN_MS, "no worker knows this job");
+}
+
 void
 slots_give(
     struct slots *s, const struct job_row *row, enum queue queue, const struct queue_job *job)
 {
-	struct order order = { 0, job->attempts, job->crashes, job->added_ms, "" };
+	struct order order = { 0, job->attempts, job->crashes, job->added_ms,
+		strlen(job->progress), "", "", "", "" };
 	struct iovec part[] = { { &order, sizeof(order) },
+		{ (void *)(uintptr_t)job->progress, order.before_length },
 		{ (void *)(uintptr_t)job->data.ptr, job->data.len } };
-	struct msghdr packet = { .msg_iov = part, .msg_iovlen = 2 };
+	struct msghdr packet = { .msg_iov = part, .msg_iovlen = 3 };
 	struct slot *slot = s->slot;
 
 	while (!is_free(slot))
 		slot++;
-	slot->row = row ? row : s->worker->jobs;
-	slot->queue = queue;
-	slot->lease = job->lease;
-	slot->signalled = 0;
-	slot->lost = false;
-	slot->state = SLOT_RUNNING;
-	if (row == NULL) { /* a newer program added it, so it is for a newer one, for a while */
-		bool old = clock_now() / 1000 - job->added_ms > UNKNOWN_MS;
-		LOG(LEVEL_WARN, "job.unknown", L_TEXT("job", job->name),
-		    L_TEXT("id", job->lease.id));
-		ended(slot, old ? END_DEAD : END_SNOOZE, SNOOZE_UNKNOWN_MS,
-		    "no worker knows this job");
+	hold(slot, row ? row : s->worker->jobs, queue, job);
+	if (row == NULL) {
+		unknown(slot, job);
 		return;
 	}
 	order.row = (size_t)(row - s->worker->jobs);
 	memcpy(order.id, job->lease.id, sizeof(order.id));
-	slot->deadline = clock_mono() + row->seconds * 1000000;
+	snprintf(order.owner, sizeof(order.owner), "%s", job->owner);
+	snprintf(order.trace, sizeof(order.trace), "%s", job->trace);
+	snprintf(order.batch, sizeof(order.batch), "%s", job->batch);
+	slot->deadline = clock_mono() + row->limit_ms * 1000;
 	if (sendmsg(slot->fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		ended(slot, END_BACK, 0, "its child was gone");
 	else
 		counter_add(slot_counters(s, slot)->started, 1);
 }
 
-void
-slot_hear(struct slots *s, struct slot *slot)
+bool
+slot_listens(const struct slot *slot)
 {
-	struct outcome said;
-
-	if (slot->state != SLOT_RUNNING ||
-	    recv(slot->fd, &said, sizeof(said), MSG_DONTWAIT) != (ssize_t)sizeof(said))
-		return;
-	slot->outcome = said;
-	slot->state = slot->lost ? SLOT_FREE : SLOT_ENDED;
-	histogram_add(&slot_counters(s, slot)->duration, said.micros);
+	return slot->pid != 0 && slot->state == SLOT_RUNNING && slot->line_count < LINES_MAX;
 }
 
 static void
-job_of_the_dead(struct slots *s, struct slot *slot, int status)
+take(struct slots *s, struct slot *slot, const struct said *said)
+{
+	const char *text = said->outcome.text;
+
+	switch (said->kind) {
+	case SAYS_PROGRESS:
+		slot->progress.percent = said->percent;
+		snprintf(slot->progress.message, MESSAGE_SIZE, "%.*s", MESSAGE_SIZE - 1, text);
+		slot->progress.changed = true;
+		break;
+	case SAYS_LINE:
+		snprintf(slot->lines[slot->line_count++], QUEUE_LOG_BYTES + 1, "%.*s",
+		    QUEUE_LOG_BYTES, text);
+		break;
+	case SAYS_END:
+		slot->outcome = said->outcome;
+		if (slot->cancelled && !slot->outcome.ok)
+			slot->outcome.end = END_CANCEL;
+		slot->state = slot->lost ? SLOT_FREE : SLOT_ENDED;
+		histogram_add(&slot_counters(s, slot)->duration, slot->outcome.micros);
+		break;
+	}
+}
+
+void
+slot_hear(struct slots *s, struct slot *slot)
+{
+	struct said said;
+
+	for (int i = 0; i < HEAR_AT_ONCE && slot_listens(slot); i++) {
+		if (recv(slot->fd, &said, sizeof(said), MSG_DONTWAIT) != (ssize_t)sizeof(said))
+			return;
+		take(s, slot, &said);
+	}
+}
+
+/* What it said before it died: of lines there may be more than there is room for. */
+static void
+hear_the_last(struct slots *s, struct slot *slot)
+{
+	struct said said;
+
+	while (slot->state == SLOT_RUNNING &&
+	       recv(slot->fd, &said, sizeof(said), MSG_DONTWAIT) == (ssize_t)sizeof(said)) {
+		if (slot->line_count == LINES_MAX)
+			slot->line_count--;
+		take(s, slot, &said);
+	}
+}
+
+static void
+job_of_the_dead(struct slot *slot, int status)
 {
 	char why[96];
 
-	slot_hear(s, slot);
-	if (slot->state != SLOT_RUNNING)
-		return;
 	if (slot->lost) {
 		slot->state = SLOT_FREE;
+	} else if (slot->cancelled) {
+		ended(slot, END_CANCEL, 0, "cancelled");
 	} else if (slot->signalled != 0) {
-		snprintf(why, sizeof(why), "longer than %lld s", (long long)slot->row->seconds);
+		snprintf(
+		    why, sizeof(why), "longer than %g s", (double)slot->row->limit_ms / 1000);
 		ended(slot, END_FAIL, 0, why);
 	} else {
 		if (WIFSIGNALED(status))
@@ -197,10 +280,14 @@ buried(struct slots *s, struct slot *slot, int status)
 	bool young = clock_mono() - slot->born < YOUNG_MS * 1000;
 	bool with_job = slot->state == SLOT_RUNNING;
 
-	job_of_the_dead(s, slot, status);
+	hear_the_last(s, slot);
+	if (slot->state == SLOT_RUNNING)
+		job_of_the_dead(slot, status);
 	close(slot->fd);
 	slot->pid = 0;
-	slot->pause_ms = with_job || !young ? 0 : slot->pause_ms ? slot->pause_ms * 2 : 100;
+	slot->pause_ms = with_job || !young || slot->old ? 0
+	                 : slot->pause_ms                ? slot->pause_ms * 2
+	                                                 : 100;
 	if (slot->pause_ms > PAUSE_MAX_MS)
 		slot->pause_ms = PAUSE_MAX_MS;
 	slot->start_after = clock_mono() + slot->pause_ms * 1000;
@@ -239,13 +326,17 @@ slots_limit(struct slots *s)
 
 	for (int i = 0; i < s->count; i++) {
 		struct slot *slot = &s->slot[i];
+		bool wanted = slot->cancelled && slot->signalled == 0;
 		if (slot->state != SLOT_RUNNING || slot->signalled == SIGKILL)
 			continue;
-		if (!slot->lost && now < slot->deadline)
+		if (!slot->lost && !wanted && now < slot->deadline)
 			continue;
 		slot->signalled = slot->lost || slot->signalled ? SIGKILL : SIGTERM;
 		slot->deadline = now + KILL_AFTER_MS * 1000;
-		LOG(LEVEL_WARN, slot->lost ? "job.lost" : "job.too_long",
+		LOG(LEVEL_WARN,
+		    slot->lost        ? "job.lost"
+		    : slot->cancelled ? "job.cancelled"
+		                      : "job.too_long",
 		    L_TEXT("job", slot->row->name), L_TEXT("id", slot->lease.id),
 		    L_INT("signal", slot->signalled));
 		send_signal(slot, slot->signalled);
@@ -265,7 +356,7 @@ slots_stop(struct slots *s, bool kill_running)
 			shutdown(slot->fd, SHUT_RDWR);
 		else if (kill_running) {
 			send_signal(slot, SIGKILL);
-			ended(slot, END_BACK, 0, "");
+			ended(slot, slot->cancelled ? END_CANCEL : END_BACK, 0, "");
 		}
 	}
 }

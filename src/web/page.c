@@ -9,7 +9,8 @@
 enum { MAC_LEN = 22 }; /* 16 bytes in base64url */
 
 static void
-cursor_mac(const struct request *r, const char *order, struct span place, struct buf *out)
+cursor_mac(
+    const struct request *r, int key, const char *order, struct span place, struct buf *out)
 {
 	unsigned char mac[SHA256_BYTES];
 	struct buf text;
@@ -18,7 +19,7 @@ cursor_mac(const struct request *r, const char *order, struct span place, struct
 	buf_format(&text, "%s %s ", r->route->name, order);
 	buf_add(&text, place);
 	crypto_hmac(
-	    (struct span){ (const char *)r->app->cursor_key, 32 }, buf_span(&text), mac);
+	    (struct span){ (const char *)r->app->cursor_key[key], 32 }, buf_span(&text), mac);
 	buf_base64url(out, mac, 16);
 	buf_free(&text);
 }
@@ -33,17 +34,33 @@ cursor_make(struct request *r, const char *order, const struct rows *rows)
 	buf_init(&out, 512);
 	buf_format(&out, "%s~%s", rows->key, rows->id.text);
 	buf_char(&out, '~');
-	cursor_mac(r, order, (struct span){ out.ptr, out.len - 1 }, &out);
+	cursor_mac(r, 0, order, (struct span){ out.ptr, out.len - 1 }, &out);
 	text = buf_ok(&out) ? arena_text(r->scope.arena, buf_span(&out)) : NULL;
 	buf_free(&out);
 	return text;
+}
+
+/* Of any key: a rotation must not break a list that somebody is reading. */
+static bool
+cursor_is_ours(struct request *r, const char *order, struct span place, const char *given)
+{
+	bool same = false;
+	struct buf mac;
+
+	buf_init(&mac, 64);
+	for (int i = 0; i < JWT_KEYS; i++) {
+		buf_reset(&mac);
+		cursor_mac(r, i, order, place, &mac);
+		same = same || (buf_ok(&mac) && crypto_equal(mac.ptr, given, MAC_LEN));
+	}
+	buf_free(&mac);
+	return same;
 }
 
 static enum err
 cursor_read(struct request *r, const char *order, const char *cursor, struct page *out)
 {
 	struct span rest = span_of(cursor), place = rest, key, id;
-	struct buf mac;
 	bool same;
 
 	if (rest.len <= MAC_LEN + 1)
@@ -51,10 +68,7 @@ cursor_read(struct request *r, const char *order, const char *cursor, struct pag
 	place.len = rest.len - MAC_LEN - 1;
 	if (cursor[place.len] != '~')
 		return ERR_BAD_CURSOR;
-	buf_init(&mac, 64);
-	cursor_mac(r, order, place, &mac);
-	same = buf_ok(&mac) && crypto_equal(mac.ptr, cursor + place.len + 1, MAC_LEN);
-	buf_free(&mac);
+	same = cursor_is_ours(r, order, place, cursor + place.len + 1);
 	key = span_cut(&place, '~');
 	id = place;
 	if (!same || !uuid_parse(id, &out->after_id))

@@ -65,6 +65,24 @@ reply_raw(struct request *r, const char *content_type, struct span body)
 	return OK;
 }
 
+enum err
+reply_redirect(struct request *r, const char *url)
+{
+	buf_reset(&r->reply.data);
+	TRY(reply_raw(r, "text/plain; charset=utf-8", SPAN("")));
+	r->reply.status = r->route->method[0] == 'G' ? 302 : 303;
+	r->reply.secret = true;
+	reply_header(r, "Location", url);
+	return url ? OK : ERR_NO_MEMORY;
+}
+
+enum err
+reply_error_commit(struct request *r, enum err e)
+{
+	r->commits = true;
+	return e;
+}
+
 /* "<version>-<hash>" or "<hash>": the hash tells readers of any change (counts, viewer), the
  * version is what If-Match compares. */
 static void
@@ -235,14 +253,14 @@ reason(int status)
 		int status;
 		const char *text;
 	} reasons[] = { { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		{ 204, "No Content" }, { 304, "Not Modified" }, { 400, "Bad Request" },
-		{ 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 409, "Conflict" },
-		{ 412, "Precondition Failed" }, { 413, "Content Too Large" },
-		{ 415, "Unsupported Media Type" }, { 422, "Unprocessable Content" },
-		{ 429, "Too Many Requests" }, { 500, "Internal Server Error" },
-		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
-		{ 504, "Gateway Timeout" } };
+		{ 204, "No Content" }, { 302, "Found" }, { 303, "See Other" },
+		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
+		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
+		{ 409, "Conflict" }, { 412, "Precondition Failed" },
+		{ 413, "Content Too Large" }, { 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" }, { 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" }, { 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" } };
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
 		if (reasons[i].status == status)
@@ -303,6 +321,30 @@ send_data(struct request *r)
 	buf_free(&after);
 }
 
+/* A person looks at this answer: the frontend tells them why. */
+static enum err
+failure_page(struct request *r, enum err e)
+{
+	struct span frontend = span_of(r->app->settings->FRONTEND_URL);
+	const char *message =
+	    r->scope.fault.message ? r->scope.fault.message : err_row(e)->message;
+	struct buf url;
+
+	frontend = span_trim(span_cut(&frontend, ','));
+	if (frontend.len == 0)
+		return e;
+	buf_init(&url, 4 * KIB);
+	buf_add(&url, frontend);
+	buf_puts(&url, "/?error=");
+	buf_url(&url, span_of(err_row(e)->code));
+	buf_puts(&url, "&reason=");
+	buf_url(&url, span_of(message));
+	if (buf_ok(&url))
+		e = reply_redirect(r, buf_text(&url));
+	buf_free(&url);
+	return e;
+}
+
 void
 reply_send(struct request *r, enum err e)
 {
@@ -310,6 +352,8 @@ reply_send(struct request *r, enum err e)
 
 	if (e == OK && !(buf_ok(&r->reply.data) && buf_ok(&r->reply.headers)))
 		e = fault(&r->scope.fault, ERR_NO_MEMORY, "the answer is too large");
+	if (e != OK && r->route != NULL && r->route->who == BROWSER)
+		e = failure_page(r, e);
 	reply_header(r, "Vary", "Origin, Authorization");
 	if (r->allowance.known && !public_answer)
 		rate_headers(r);
@@ -317,7 +361,8 @@ reply_send(struct request *r, enum err e)
 		send_error(r, e);
 		return;
 	}
-	if (r->reply.kind != REPLY_EMPTY && r->route->budget != BUDGET_NONE) {
+	if (r->reply.kind != REPLY_EMPTY && r->route->budget != BUDGET_NONE &&
+	    !r->reply.secret) {
 		make_etag(r);
 		reply_header(r, "ETag", r->reply.etag);
 		if (r->reply.status == 200 && r->route->method[0] == 'G' && not_modified(r))
@@ -325,8 +370,9 @@ reply_send(struct request *r, enum err e)
 	}
 	reply_header(r, "Cache-Control",
 	    public_answer ? "public, max-age=1, stale-while-revalidate=1"
-	    : r->route == NULL || r->route->budget == BUDGET_NONE ? "no-store"
-	                                                          : "private, no-cache");
+	    : r->route == NULL || r->route->budget == BUDGET_NONE || r->reply.secret
+	        ? "no-store"
+	        : "private, no-cache");
 	send_data(r);
 }
 

@@ -38,10 +38,16 @@ handle_once(struct request *r)
 
 	db_open_scope(r->db, &r->scope, r->route->transaction == TX);
 	r->step = "handle";
+	r->commits = false;
+	r->ended_count = 0;
 	e = r->route->handle(r);
-	if (e == OK) {
+	if (e == OK || r->commits) {
+		enum err committed;
 		r->step = "commit";
-		e = db_commit(r->db);
+		if ((committed = db_commit(r->db)) != OK)
+			e = committed;
+		else
+			mark_ended(r);
 		failpoint("api.committed");
 	}
 	db_close_scope(r->db);
@@ -172,7 +178,7 @@ serve(struct app *app)
 		r->step = "reply";
 	reply_send(r, e);
 	fastcgi_finish(app->fastcgi);
-	if (e == OK && r->wakes)
+	if ((e == OK || r->commits) && r->wakes)
 		wake_scheduler(r);
 	close_request(r, e);
 }

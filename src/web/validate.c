@@ -106,17 +106,13 @@ body_length(const struct request *r)
 }
 
 static enum err
-validate_body(struct request *r, void *out)
+read_body(struct request *r, struct span *out)
 {
 	const struct form *form = r->route->form;
-	struct json_t *json;
 	int64_t length = body_length(r);
 	size_t max = form->max_bytes ? form->max_bytes : KIB;
 	char *body;
-	size_t got;
 
-	if (!is_json(fastcgi_param(r->app->fastcgi, "CONTENT_TYPE")))
-		return ERR_WRONG_TYPE;
 	if (length > (int64_t)max) {
 		r->scope.fault.message = arena_format(
 		    r->scope.arena, "The body is too large: at most %zu bytes here", max);
@@ -126,9 +122,33 @@ validate_body(struct request *r, void *out)
 		return ERR_BAD_JSON;
 	if ((body = arena_alloc(r->scope.arena, (size_t)length + 1)) == NULL)
 		return ERR_NO_MEMORY;
-	got = fastcgi_read(r->app->fastcgi, body, (size_t)length);
-	TRY(json_object_of((struct span){ body, got }, &json, &r->scope));
-	return json_fill(json, form, out, &r->scope);
+	*out = (struct span){ body, fastcgi_read(r->app->fastcgi, body, (size_t)length) };
+	return OK;
+}
+
+static enum err
+validate_body(struct request *r, void *out)
+{
+	struct json_t *json;
+	struct span body;
+
+	if (r->route->form == &form_raw_body)
+		return read_body(r, &r->body);
+	if (!is_json(fastcgi_param(r->app->fastcgi, "CONTENT_TYPE")))
+		return ERR_WRONG_TYPE;
+	TRY(read_body(r, &body));
+	TRY(json_object_of(body, &json, &r->scope));
+	return json_fill(json, r->route->form, out, &r->scope);
+}
+
+/* A POST that needs to say nothing may come without a body. */
+static bool
+all_optional(const struct route *route)
+{
+	for (size_t i = 0; i < route->form->count; i++)
+		if (route->form->fields[i].flags & REQUIRED)
+			return false;
+	return strcmp(route->method, "POST") == 0;
 }
 
 enum err
@@ -137,6 +157,7 @@ validate(struct request *r)
 	const struct form *form = r->route->form;
 	bool sends = r->route->method[0] == 'P';
 	bool body = sends && (form->max_bytes > 0 || body_length(r) > 0);
+	bool none = body && body_length(r) == 0 && all_optional(r->route);
 	void *out = arena_alloc(r->scope.arena, form->size);
 
 	if (out == NULL)
@@ -146,5 +167,7 @@ validate(struct request *r)
 		r->strict = true;
 		reply_header(r, "Preference-Applied", "handling=strict");
 	}
+	if (none)
+		return field_finish(form, out, "/", &r->scope);
 	return body ? validate_body(r, out) : validate_query(r, out);
 }

@@ -28,6 +28,9 @@ worker_open(struct app *app, int listen_fd, int signal_fd)
 	app->db = db_make(&db);
 	app->redis = redis_make(&redis);
 	app->fastcgi = fastcgi_open(listen_fd, signal_fd);
+	/* Nobody else has a network to use it on. */
+	if (login && (app->http = http_client_make("CodeGram/" CODEGRAM_VERSION)) == NULL)
+		return false;
 	return app->arena && app->db && app->redis && app->fastcgi;
 }
 
@@ -36,6 +39,7 @@ worker_close(struct app *app)
 {
 	db_free(app->db);
 	redis_free(app->redis);
+	http_client_free(app->http);
 	fastcgi_close(app->fastcgi);
 	arena_free(app->arena);
 	buf_free(&app->request.reply.data);

@@ -1,123 +1,12 @@
 /* Every transition of a job, on a real Redis. */
-#include "queue/redis.h"
+#include "queue/calls.h"
 
-#define Q "maintenance"
 #define GENERATION "11111111-1111-4111-8111-111111111111"
 #define OTHER "22222222-2222-4222-8222-222222222222"
-#define GOOD(call) cr_assert_eq(call, OK, "%s: %s", #call, scope.fault.story)
 
 TestSuite(library, .init = open_queue, .fini = close_queue);
 
-static enum add_answer
-add(const char *id, char lane, int64_t delay_ms, const char *unique)
-{
-	struct queue_item item = { id, "work", SPAN("{\"a\":1}"), lane, delay_ms, unique };
-	enum add_answer out;
-
-	GOOD(queue_add(redis, Q, &item, &out, &scope));
-	return out;
-}
-
-static struct queue_step
-take(const char *consumer, size_t want)
-{
-	struct queue_step step = { .want = want };
-
-	GOOD(queue_step(redis, Q, consumer, &step, &scope));
-	return step;
-}
-
-static struct queue_lease
-take_one(const char *consumer)
-{
-	struct queue_step step = take(consumer, 1);
-
-	cr_assert_eq(step.count, 1u, "%s got no job", consumer);
-	return step.jobs[0].lease;
-}
-
-static bool
-finish(const char *consumer, struct queue_lease lease)
-{
-	const char *result = "well";
-	struct queue_step step = { &lease, &result, 1, 0, NULL, NULL, 0, 0 };
-
-	GOOD(queue_step(redis, Q, consumer, &step, &scope));
-	return step.accepted[0];
-}
-
-static enum fail_answer
-end_as(const char *consumer, struct queue_lease lease, enum job_end end, int64_t delay_ms)
-{
-	struct queue_failure failure = { end, 3, 2000, delay_ms, "it broke" };
-	enum fail_answer out;
-
-	GOOD(queue_fail(redis, Q, consumer, &lease, &failure, &out, &scope));
-	return out;
-}
-
-static struct queue_stats
-stats(void)
-{
-	struct queue_stats s;
-
-	GOOD(queue_stats(redis, Q, &s, &scope));
-	return s;
-}
-
-static struct queue_view
-show(const char *id)
-{
-	struct queue_view v;
-
-	GOOD(queue_show(redis, Q, id, &v, &scope));
-	return v;
-}
-
-static void
-expect_stats(int64_t waiting, int64_t active, int64_t delayed, int64_t done, int64_t dead)
-{
-	struct queue_stats s = stats();
-
-	cr_expect_eq(s.waiting, waiting, "waiting %ld", (long)s.waiting);
-	cr_expect_eq(s.active, active, "active %ld", (long)s.active);
-	cr_expect_eq(s.delayed, delayed, "delayed %ld", (long)s.delayed);
-	cr_expect_eq(s.done, done, "done %ld", (long)s.done);
-	cr_expect_eq(s.dead, dead, "dead %ld", (long)s.dead);
-}
-
-/* The lease of an entry ran out; with one job an id is enough. */
-static void
-let_lapse(struct queue_lease lease)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line), "XCLAIM cg:{" Q "}:s:%c w away 0 %s IDLE %d JUSTID",
-	    lease.lane, lease.entry, QUEUE_LEASE_MS + 1);
-	command(line);
-}
-
-static void
-make_due(const char *id)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line), "ZADD cg:{" Q "}:dly 1 %s", id);
-	command(line);
-}
-
-/* In how many ms the one delayed job is due. */
-static int64_t
-due_in(void)
-{
-	int64_t promoted, due;
-
-	GOOD(queue_tick(redis, Q, &promoted, &due, &scope));
-	cr_expect_eq(promoted, 0);
-	return due;
-}
-
-Test(library, add_take_finish)
+CHECKED(library, add_take_finish)
 {
 	struct queue_step step;
 
@@ -138,12 +27,12 @@ Test(library, add_take_finish)
 	expect_stats(0, 0, 0, 1, 0);
 	cr_expect_eq(stats().completed, 1, "counted twice");
 	cr_expect_str_eq(show("one").result, "well");
-	cr_expect_str_eq(show("one").state, "done");
+	cr_expect_str_eq(show("one").state, "completed");
 	cr_expect_eq(command("XLEN cg:{" Q "}:s:n"), 0, "the entry is still there");
 	cr_expect_eq(command("LLEN cg:{" Q "}:w"), 0, "tokens for nobody are left");
 }
 
-Test(library, add_counts_once)
+CHECKED(library, add_counts_once)
 {
 	cr_expect_eq(add("one", 0, 0, NULL), ADD_DONE);
 	cr_expect_eq(add("one", 0, 0, NULL), ADD_THERE);
@@ -158,7 +47,7 @@ Test(library, add_counts_once)
 	cr_expect_eq(add("four", 0, 0, NULL), ADD_THERE);
 }
 
-Test(library, lanes_go_before_one_another)
+CHECKED(library, lanes_go_before_one_another)
 {
 	struct queue_step step;
 
@@ -172,10 +61,12 @@ Test(library, lanes_go_before_one_another)
 	cr_expect_str_eq(step.jobs[2].lease.id, "low");
 }
 
-Test(library, bytes_of_any_kind)
+CHECKED(library, bytes_of_any_kind)
 {
 	char bytes[] = "\0\xff\r\n\"\\{}";
-	struct queue_item item = { "odd", "work", { bytes, sizeof(bytes) - 1 }, 0, 0, NULL };
+	struct queue_item item = {
+		.id = "odd", .name = "work", .data = { bytes, sizeof(bytes) - 1 }
+	};
 	enum add_answer out;
 	struct queue_step step;
 
@@ -186,11 +77,11 @@ Test(library, bytes_of_any_kind)
 }
 
 /* A consumer whose lease ran out can end nothing any more, in whatever way it tries. */
-Test(library, zombie_is_refused)
+CHECKED(library, zombie_is_refused)
 {
 	struct queue_lease zombie, owner;
 	int64_t reaped, orphans;
-	bool kept;
+	enum beat_answer kept;
 
 	add("one", 0, 0, NULL);
 	zombie = take_one("a");
@@ -204,7 +95,7 @@ Test(library, zombie_is_refused)
 	cr_expect_not(finish("a", zombie));
 	cr_expect_eq(end_as("a", zombie, END_FAIL, 0), FAIL_LOST);
 	GOOD(queue_beat(redis, Q, "a", &zombie, 1, &kept, &orphans, &scope));
-	cr_expect_not(kept);
+	cr_expect_eq(kept, BEAT_LOST);
 	cr_expect_not(finish("a", owner), "the entry of another");
 	expect_stats(0, 1, 0, 0, 0);
 	cr_expect(finish("b", owner));
@@ -213,7 +104,7 @@ Test(library, zombie_is_refused)
 }
 
 /* After a silence nobody's lease is judged before the living could renew theirs. */
-Test(library, silence_is_not_death)
+CHECKED(library, silence_is_not_death)
 {
 	int64_t reaped;
 
@@ -227,7 +118,7 @@ Test(library, silence_is_not_death)
 	cr_expect_eq(reaped, 1);
 }
 
-Test(library, fail_waits_longer_each_time)
+CHECKED(library, fail_waits_longer_each_time)
 {
 	struct queue_lease lease;
 	int64_t due;
@@ -246,7 +137,7 @@ Test(library, fail_waits_longer_each_time)
 	cr_expect(due > 3500 && due <= 4400, "due in %ld ms", (long)due);
 	make_due("one");
 	cr_expect_eq(end_as("a", take_one("a"), END_FAIL, 0), FAIL_DEAD);
-	cr_expect_str_eq(show("one").state, "dead");
+	cr_expect_str_eq(show("one").state, "failed");
 	cr_expect_str_eq(show("one").reason, "attempts");
 	cr_expect_str_eq(show("one").error, "it broke");
 	cr_expect_eq(show("one").attempts, 3);
@@ -262,7 +153,7 @@ Test(library, fail_waits_longer_each_time)
 	expect_stats(0, 0, 0, 2, 0);
 }
 
-Test(library, other_ends)
+CHECKED(library, other_ends)
 {
 	int64_t due;
 
@@ -278,7 +169,7 @@ Test(library, other_ends)
 	cr_expect_str_eq(show("one").reason, "dead");
 }
 
-Test(library, third_crash_is_the_last)
+CHECKED(library, third_crash_is_the_last)
 {
 	add("one", 0, 0, NULL);
 	cr_expect_eq(end_as("a", take_one("a"), END_CRASH, 0), FAIL_AGAIN);
@@ -290,11 +181,11 @@ Test(library, third_crash_is_the_last)
 	expect_stats(0, 0, 0, 0, 1);
 }
 
-Test(library, beat_renews_and_finds_orphans)
+CHECKED(library, beat_renews_and_finds_orphans)
 {
 	struct queue_lease lease;
 	int64_t orphans, reaped;
-	bool kept;
+	enum beat_answer kept;
 	char line[256];
 
 	add("one", 0, 0, NULL);
@@ -303,7 +194,7 @@ Test(library, beat_renews_and_finds_orphans)
 	    lease.entry);
 	command(line);
 	GOOD(queue_beat(redis, Q, "a", &lease, 1, &kept, &orphans, &scope));
-	cr_expect(kept);
+	cr_expect_eq(kept, BEAT_KEPT);
 	cr_expect_eq(orphans, 0);
 	GOOD(queue_reap(redis, Q, &reaped, &scope));
 	cr_expect_eq(reaped, 0, "the lease was renewed");
@@ -316,7 +207,7 @@ Test(library, beat_renews_and_finds_orphans)
 	cr_expect_str_eq(take_one("b").id, "two");
 }
 
-Test(library, delayed_come_in_time)
+CHECKED(library, delayed_come_in_time)
 {
 	struct queue_step step;
 	int64_t promoted, due;
@@ -337,15 +228,15 @@ Test(library, delayed_come_in_time)
 static enum batch_answer
 batch(const char *generation, int64_t number, const char *first, const char *second)
 {
-	struct queue_item items[] = { { first, "work", SPAN("{}"), 0, 0, NULL },
-		{ second, "work", SPAN("{}"), 'h', 0, NULL } };
+	struct queue_item items[] = { { .id = first, .name = "work", .data = SPAN("{}") },
+		{ .id = second, .name = "work", .data = SPAN("{}"), .lane = 'h' } };
 	enum batch_answer out;
 
 	GOOD(queue_batch(redis, Q, generation, number, items, 2, &out, &scope));
 	return out;
 }
 
-Test(library, batches_in_order_and_once)
+CHECKED(library, batches_in_order_and_once)
 {
 	char generation[37];
 	int64_t mark;
@@ -377,7 +268,7 @@ Test(library, batches_in_order_and_once)
 	cr_expect_eq(mark, 8);
 }
 
-Test(library, events_in_order_and_once)
+CHECKED(library, events_in_order_and_once)
 {
 	struct queue_event events[] = { { 7, "user:1", "unread", SPAN("{\"n\":1}") },
 		{ 8, "user:2", "unread", SPAN("{\"n\":2}") } };
@@ -396,11 +287,11 @@ Test(library, events_in_order_and_once)
 }
 
 /* Redis forgets everything, functions too: the same calls bring it all back. */
-Test(library, flushall)
+CHECKED(library, flushall)
 {
 	struct queue_lease lease;
 	int64_t orphans;
-	bool kept;
+	enum beat_answer kept;
 
 	cr_expect_eq(batch(GENERATION, 1, "a", "b"), BATCH_DONE);
 	lease = take_one("x");
@@ -408,7 +299,7 @@ Test(library, flushall)
 	command("FUNCTION FLUSH");
 	cr_expect_not(finish("x", lease));
 	GOOD(queue_beat(redis, Q, "x", &lease, 1, &kept, &orphans, &scope));
-	cr_expect_not(kept);
+	cr_expect_eq(kept, BEAT_LOST);
 	cr_expect_eq(
 	    batch(GENERATION, 2, "c", "d"), BATCH_GAP, "what it had is to be sent again");
 	cr_expect_eq(batch(GENERATION, 1, "a", "b"), BATCH_DONE);
@@ -416,10 +307,12 @@ Test(library, flushall)
 	cr_expect_eq(take("x", 10).count, 4u);
 }
 
-Test(library, history_is_bounded)
+CHECKED(library, history_is_bounded)
 {
-	struct queue_item item = { NULL, "work", SPAN("{}"), 0, 0, NULL };
-	struct queue_failure failure = { END_DEAD, 3, 2000, 0, "no" };
+	struct queue_item item = { .name = "work", .data = SPAN("{}") };
+	struct queue_failure failure = {
+		.end = END_DEAD, .attempts = 3, .backoff_ms = 2000, .error = "no"
+	};
 	const char *result = "";
 	enum add_answer added;
 	enum fail_answer failed;
@@ -452,17 +345,18 @@ Test(library, history_is_bounded)
 	cr_expect_eq(command("EXISTS cg:{github-sync}:j:24"), 0);
 }
 
-Test(library, lists)
+CHECKED(library, lists)
 {
-	static const char *const states[] = { "waiting", "active", "delayed", "done", "dead" };
+	static const char *const states[] = { "waiting", "active", "delayed", "completed",
+		"failed" };
 	struct queue_view *views;
 	size_t count;
 
 	add("low", 'l', 0, NULL);
 	add("delayed", 0, 60000, NULL);
-	add("done", 'h', 0, NULL);
+	add("completed", 'h', 0, NULL);
 	finish("a", take_one("a"));
-	add("dead", 'h', 0, NULL);
+	add("failed", 'h', 0, NULL);
 	end_as("a", take_one("a"), END_DEAD, 0);
 	add("active", 'h', 0, NULL);
 	take_one("a");
@@ -477,12 +371,12 @@ Test(library, lists)
 	cr_expect_eq(queue_show(redis, Q, "none", &views[0], &scope), ERR_NOT_FOUND);
 }
 
-Test(library, paused_and_ghosts)
+CHECKED(library, paused_and_ghosts)
 {
 	add("one", 0, 0, NULL);
-	command("HSET cg:{" Q "}:m paused 1");
+	command("HSET cg:{" Q "}:c paused 1");
 	cr_expect_eq(take("a", 1).count, 0u);
-	command("HDEL cg:{" Q "}:m paused");
+	command("HDEL cg:{" Q "}:c paused");
 	command("DEL cg:{" Q "}:j:one");
 	add("two", 0, 0, NULL);
 	cr_expect_eq(take("a", 2).count, 1u, "an entry without its job is dropped");
@@ -490,7 +384,7 @@ Test(library, paused_and_ghosts)
 }
 
 /* Each waiting job leaves a token; a blocking connection hears of it. */
-Test(library, wake_list)
+CHECKED(library, wake_list)
 {
 	struct redis *wake = redis_make(&redis_options);
 	struct span words[] = { SPAN("BLPOP"), span_of(queue_wake_key(Q, &scope)), SPAN("5") };
@@ -512,7 +406,7 @@ Test(library, wake_list)
 	redis_free(wake);
 }
 
-Test(library, redis_goes_and_comes)
+CHECKED(library, redis_goes_and_comes)
 {
 	struct queue_stats s;
 

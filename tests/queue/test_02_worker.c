@@ -99,7 +99,7 @@ Test(worker, recount_heals)
 	    id, sizeof(id));
 	snprintf(data, sizeof(data), "{\"user_id\":\"%s\"}", id);
 	add("heal", "recount", data);
-	expect("heal", "\"state\":\"done\"", 5);
+	expect("heal", "\"state\":\"completed\"", 5);
 	cr_expect_eq(
 	    stack_count("select followers_count + following_count + snippets_count from "
 	                "users where username = 'ann'"),
@@ -128,7 +128,7 @@ Test(worker, outbox_row_becomes_a_job)
 		    out, sizeof(out));
 	}
 	snprintf(job, sizeof(job), "%s-%s", out, id);
-	expect(job, "\"state\":\"done\"", 5);
+	expect(job, "\"state\":\"completed\"", 5);
 }
 
 Test(worker, fails_then_dies_or_does_not)
@@ -136,10 +136,10 @@ Test(worker, fails_then_dies_or_does_not)
 	add("failing", "test.fail", "{}");
 	add("thrice", "test.fail", "{\"times\":2}");
 	expect("failing", "\"reason\":\"attempts\"", 10);
-	expect("failing", "\"attempts\":3,\"crashes\":0", 0);
+	expect("failing", "\"attempts_made\":3,\"crashes\":0", 0);
 	expect("failing", "told to fail", 0);
 	expect("thrice", "\"result\":\"after all\"", 10);
-	expect("thrice", "\"attempts\":2", 0);
+	expect("thrice", "\"attempts_made\":2", 0);
 }
 
 Test(worker, crashes_are_counted_apart)
@@ -147,16 +147,16 @@ Test(worker, crashes_are_counted_apart)
 	add("crashing", "test.crash", "{}");
 	add("twice", "test.crash", "{\"times\":2}");
 	expect("crashing", "\"reason\":\"crash\"", 10);
-	expect("crashing", "\"attempts\":0,\"crashes\":3", 0);
-	expect("twice", "\"state\":\"done\"", 10);
-	expect("twice", "\"attempts\":0,\"crashes\":2", 0);
+	expect("crashing", "\"attempts_made\":0,\"crashes\":3", 0);
+	expect("twice", "\"state\":\"completed\"", 10);
+	expect("twice", "\"attempts_made\":0,\"crashes\":2", 0);
 }
 
 Test(worker, unknown_job_waits_for_a_newer_worker)
 {
 	add("newer", "not.here.yet", "{}");
 	expect("newer", "\"state\":\"delayed\"", 5);
-	expect("newer", "\"attempts\":0,\"crashes\":0", 0);
+	expect("newer", "\"attempts_made\":0,\"crashes\":0", 0);
 }
 
 Test(worker, retry_by_hand)
@@ -164,16 +164,16 @@ Test(worker, retry_by_hand)
 	char out[512];
 
 	add("again", "test.fail", "{}");
-	expect("again", "\"state\":\"dead\"", 10);
+	expect("again", "\"state\":\"failed\"", 10);
 	cr_expect_eq(
 	    stack_ctl(out, sizeof(out), "jobs", "retry", "maintenance", "again", NULL), 0);
-	expect("again", "\"state\":\"dead\"", 10);
+	expect("again", "\"state\":\"failed\"", 10);
 	cr_expect_eq(
 	    stack_ctl(out, sizeof(out), "jobs", "list", "maintenance", "dead", NULL), 0);
 	cr_expect_neq(
 	    stack_ctl(out, sizeof(out), "jobs", "retry", "maintenance", "no", NULL), 0);
 	cr_expect_eq(stack_ctl(out, sizeof(out), "jobs", "stats", "--json", NULL), 0);
-	cr_expect_not_null(strstr(out, "\"queue\":\"github-sync\""), "%s", out);
+	cr_expect_not_null(strstr(out, "\"name\":\"github-sync\""), "%s", out);
 }
 
 /* SIGTERM, then SIGKILL for who doesn't hear. */
@@ -194,9 +194,9 @@ Test(worker, kill_9_of_a_child)
 	expect("orphan", "\"state\":\"active\"", 5);
 	kill_children();
 	killed = now();
-	expect("orphan", "\"state\":\"done\"", 5);
+	expect("orphan", "\"state\":\"completed\"", 5);
 	fprintf(stderr, "child killed: done again after %.1f s\n", now() - killed);
-	expect("orphan", "\"attempts\":0,\"crashes\":1", 0);
+	expect("orphan", "\"attempts_made\":0,\"crashes\":1", 0);
 	cr_expect_eq(effects("orphan"), 1);
 }
 
@@ -210,9 +210,9 @@ Test(worker, kill_9_of_the_keeper)
 	kill(before, SIGKILL);
 	killed = now();
 	cr_expect(wait_until(another_keeper, &before, 5), "no new keeper");
-	expect("left", "\"state\":\"done\"", 25);
+	expect("left", "\"state\":\"completed\"", 25);
 	fprintf(stderr, "keeper killed: done again after %.1f s\n", now() - killed);
-	expect("left", "\"attempts\":0,\"crashes\":1", 0);
+	expect("left", "\"attempts_made\":0,\"crashes\":1", 0);
 	cr_expect_eq(effects("left"), 1);
 }
 
@@ -225,11 +225,11 @@ Test(worker, sigterm)
 	add("long", "test.effect", "{\"ms\":4000}");
 	expect("long", "\"state\":\"active\"", 5);
 	kill(stack_pid("worker"), SIGUSR2);
-	expect("short", "\"state\":\"done\"", 3);
-	expect("short", "\"attempts\":0,\"crashes\":0", 0);
+	expect("short", "\"state\":\"completed\"", 3);
+	expect("short", "\"attempts_made\":0,\"crashes\":0", 0);
 	cr_expect(wait_until(another_keeper, &before, 10), "no new keeper");
-	expect("long", "\"state\":\"done\"", 12);
-	expect("long", "\"attempts\":0,\"crashes\":0", 0);
+	expect("long", "\"state\":\"completed\"", 12);
+	expect("long", "\"attempts_made\":0,\"crashes\":0", 0);
 	cr_expect_eq(effects("long"), 1);
 }
 
@@ -242,8 +242,8 @@ Test(worker, redis_freezes)
 	kill(redis, SIGSTOP);
 	sleep(4);
 	kill(redis, SIGCONT);
-	expect("during", "\"state\":\"done\"", 5);
-	expect("during", "\"attempts\":0,\"crashes\":0", 0);
+	expect("during", "\"state\":\"completed\"", 5);
+	expect("during", "\"attempts_made\":0,\"crashes\":0", 0);
 	cr_expect_eq(effects("during"), 1);
 	cr_expect_eq(stack_main("worker"), keeper, "the worker was ended");
 }
@@ -256,8 +256,8 @@ Test(worker, postgres_is_away)
 	expect("patient", "\"state\":\"delayed\"", 8);
 	sleep(3);
 	stack_part("start-part", "postgres");
-	expect("patient", "\"state\":\"done\"", 15);
-	expect("patient", "\"attempts\":0,\"crashes\":0", 0);
+	expect("patient", "\"state\":\"completed\"", 15);
+	expect("patient", "\"attempts_made\":0,\"crashes\":0", 0);
 	cr_expect_eq(effects("patient"), 1);
 }
 
@@ -273,10 +273,10 @@ Test(worker, redis_is_killed)
 	kill(stack_pid("redis"), SIGKILL);
 	usleep(500 * 1000);
 	stack_part("start-part", "redis");
-	expect("between", "\"state\":\"done\"", 25);
+	expect("between", "\"state\":\"completed\"", 25);
 	cr_expect_eq(effects("between"), 1);
 	add("after", "test.none", "{}");
-	expect("after", "\"state\":\"done\"", 5);
+	expect("after", "\"state\":\"completed\"", 5);
 	cr_expect_eq(stack_main("worker"), keeper, "the worker was ended");
 }
 
@@ -321,7 +321,7 @@ Test(worker, keeper_freezes, .timeout = 60)
 	kill(keeper, SIGSTOP);
 	expect("frozen", "\"state\":\"waiting\"", 21); /* the scheduler reaps */
 	kill(keeper, SIGCONT);
-	expect("frozen", "\"state\":\"done\"", 30);
+	expect("frozen", "\"state\":\"completed\"", 30);
 	cr_expect_eq(effects("frozen"), 1);
 	expect("frozen", "\"crashes\":1", 0);
 }
@@ -335,7 +335,7 @@ Test(worker, metrics)
 	snprintf(url, sizeof(url), "%s/metrics", stack_url());
 	argv[2] = url;
 	add("counted", "test.none", "{}");
-	expect("counted", "\"state\":\"done\"", 5);
+	expect("counted", "\"state\":\"completed\"", 5);
 	run_command(argv, out, sizeof(out));
 	cr_expect_not_null(strstr(out, "codegram_jobs_total{job=\"test.none\","
 	                               "queue=\"maintenance\",how=\"completed\"}"));

@@ -63,7 +63,9 @@ ask(const struct call *call)
 	CURL *curl = curl_easy_init();
 	char url[16384];
 
-	snprintf(url, sizeof(url), "%s%s", stack_url(), call->path);
+	/* A whole URL is somebody else's: where a redirect led to. */
+	snprintf(url, sizeof(url), "%s%s",
+	    strncmp(call->path, "http", 4) == 0 ? "" : stack_url(), call->path);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);

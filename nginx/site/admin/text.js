@@ -1,0 +1,69 @@
+/* text: how things are written on the operators' page. What the API tells is hostile (payloads,
+ * errors, names): it enters the page by textContent alone, here. */
+const TEXT_MAX = 100000;
+
+export const $ = (id) => document.getElementById(id);
+
+/* Controls, and marks that turn the direction of writing, are shown instead of obeyed. */
+export function plain(text) {
+	const shown = String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+		(c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+	return shown.length > TEXT_MAX ? shown.slice(0, TEXT_MAX) + '\n… (cut here)' : shown;
+}
+
+export function put(node, text) {
+	const shown = plain(text);
+	if (node.textContent !== shown)
+		node.textContent = shown;
+}
+
+export function element(tag, className, ...children) {
+	const node = document.createElement(tag);
+	if (className)
+		node.className = className;
+	node.append(...children);
+	return node;
+}
+
+/* The name of a row, with its text as a link when there is an address. */
+export function rowHead(text, href) {
+	const head = element('th', '', href ? element('a', '', plain(text)) : plain(text));
+	head.scope = 'row';
+	if (href)
+		head.firstChild.href = href;
+	return head;
+}
+
+export const empty = (value) => value === undefined || value === null || value === '';
+export const written = (value) => typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+export const whole = (number) => Number(number || 0).toLocaleString('en');
+
+export function span(ms) {
+	for (const [unit, size] of [['d', 86400000], ['h', 3600000], ['min', 60000], ['s', 1000]])
+		if (ms >= size)
+			return Math.floor(ms / size) + ' ' + unit;
+	return Math.floor(ms) + ' ms';
+}
+
+let ahead = 0; /* the server's clock, of this computer's, in ms */
+
+/* The header Date has whole seconds: smaller differences are not believed. */
+export function setClock(date) {
+	const ms = Date.parse(date) - Date.now();
+	ahead = Math.abs(ms) > 2000 ? ms : 0;
+}
+
+function distance(time) {
+	const ms = Date.parse(time) - Date.now() - ahead;
+	if (Math.abs(ms) < 1000)
+		return 'now';
+	return ms < 0 ? span(-ms) + ' ago' : 'in ' + span(ms);
+}
+
+/* A time of the API by its distance from now, on request with the time itself. */
+export function putTime(node, time, both) {
+	const known = !Number.isNaN(Date.parse(time));
+	const text = known ? distance(time) : '–';
+	put(node, known && both ? String(time).replace('T', ' ') + ' (' + text + ')' : text);
+	node.title = known ? time : '';
+}

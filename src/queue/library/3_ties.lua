@@ -1,0 +1,174 @@
+-- ---- ties: what holds jobs together. Options, all of them optional:
+--   unique `for` or `last`, unique_ms · attempts, backoff `fixed` or `exponential`, backoff_ms
+--   keep_done, keep_done_ms, keep_dead, keep_dead_ms (-1: not at all; ms of age)
+--   key, limit · batch, total, final · owner, trace
+
+local function final_must_wait(base, o)
+	if not o.final then
+		return false
+	end
+	return tonumber(call('HGET', base .. ':b:' .. o.batch, 'n') or 0) < (o.total or 0)
+end
+
+-- A job that nothing holds back but its batch and its time goes where it belongs.
+local function place(base, now, id, lane, due, o)
+	if final_must_wait(base, o) then
+		call('HSET', job_of(base, id), 'v', due)
+		call('HSET', base .. ':b:' .. o.batch, 'f', id, 't', o.total)
+		call('PEXPIRE', base .. ':b:' .. o.batch, BATCH_AGE)
+		block(base, now, id, 'batch')
+	elseif due > now then
+		delay(base, id, due)
+	else
+		ready(base, id, lane)
+	end
+end
+
+local function release(base, now, id)
+	local j = call('HMGET', job_of(base, id), 'l', 'v', 'p')
+	unblock(base, id)
+	if j[1] then
+		place(base, now, id, j[1], tonumber(j[2] or 0), options_of(j[3]))
+	end
+end
+
+-- ---- unique keys
+
+local function free_unique(base, now, id, unique, o, forgotten)
+	local at, job = base .. ':u:' .. unique, job_of(base, id)
+	if call('GET', at) ~= id then
+		return
+	end
+	local after = call('HGET', job, 'k')
+	if after then
+		call('HDEL', job, 'k')
+		call('SET', at, after)
+		release(base, now, after)
+	elseif forgotten or o.unique ~= 'for' then
+		call('DEL', at)
+	end
+end
+
+-- ---- keys of concurrency: a job that is let go from the line has its place already, so that
+-- those of its key that come later cannot overtake it in the lane
+
+local function key_limit(o)
+	return o.limit or 1
+end
+
+-- Places of jobs that neither run nor wait: their release was lost.
+local function drop_stale(base, places)
+	for _, id in ipairs(call('SRANDMEMBER', places, LOOKS)) do
+		local state = look_up(base, id)
+		if state ~= 'active' and state ~= 'waiting' then
+			call('SREM', places, id)
+		end
+	end
+end
+
+local function next_of_key(base, key)
+	local places, line = base .. ':k:' .. key, base .. ':kq:' .. key
+	local id = call('LINDEX', line, 0)
+	while id do
+		local j = call('HMGET', job_of(base, id), 'l', 'p', 'b')
+		if j[3] == 'key' then
+			if call('SCARD', places) >= key_limit(options_of(j[2])) then
+				return
+			end
+			call('SADD', places, id)
+			unblock(base, id)
+			ready(base, id, j[1])
+		end
+		call('LPOP', line)
+		id = call('LINDEX', line, 0)
+	end
+end
+
+local function enter_key(base, now, id, o)
+	local places, line = base .. ':k:' .. o.key, base .. ':kq:' .. o.key
+	if call('SISMEMBER', places, id) == 1 then
+		return true
+	end
+	if call('SCARD', places) >= key_limit(o) then
+		drop_stale(base, places)
+	end
+	next_of_key(base, o.key)
+	if call('SCARD', places) < key_limit(o) then
+		call('SADD', places, id)
+		return true
+	end
+	call('RPUSH', line, id)
+	block(base, now, id, 'key')
+	return false
+end
+
+local function leave_key(base, id, o)
+	if o.key and call('SREM', base .. ':k:' .. o.key, id) == 1 then
+		next_of_key(base, o.key)
+	end
+end
+
+-- ---- batches
+
+local function join_batch(base, id, o)
+	if o.batch and not o.final then
+		call('SADD', base .. ':bm:' .. o.batch, id)
+		call('PEXPIRE', base .. ':bm:' .. o.batch, BATCH_AGE)
+	end
+end
+
+local function leave_batch(base, now, id, o)
+	local at = base .. ':b:' .. o.batch
+	if o.final then
+		if call('HGET', at, 'f') == id then
+			call('HDEL', at, 'f')
+		end
+	elseif call('SREM', base .. ':bm:' .. o.batch, id) == 1 then
+		local ended, b = call('HINCRBY', at, 'n', 1), call('HMGET', at, 'f', 't')
+		call('PEXPIRE', at, BATCH_AGE)
+		if b[1] and ended >= tonumber(b[2]) then
+			call('HDEL', at, 'f')
+			release(base, now, b[1])
+		end
+	end
+end
+
+-- The job has ended, in whatever way: nothing waits for it any more.
+local function untie(base, now, id, unique, o, forgotten)
+	if unique then
+		free_unique(base, now, id, unique, o, forgotten)
+	end
+	leave_key(base, id, o)
+	if o.batch then
+		leave_batch(base, now, id, o)
+	end
+end
+
+-- A job out of the place where it is, unless it is active.
+local function pull(base, id, state, lane, entry, unique, o)
+	if state == 'waiting' then
+		return leave_lane(base, lane, entry)
+	elseif state == 'nowhere' then
+		return
+	end
+	call('ZREM', base .. SETS[state], id)
+	if state ~= 'blocked' then
+		return
+	end
+	call('HDEL', job_of(base, id), 'b')
+	if o.key then
+		call('LREM', base .. ':kq:' .. o.key, 1, id)
+	end
+	local holder = unique and call('GET', base .. ':u:' .. unique)
+	if holder and call('HGET', job_of(base, holder), 'k') == id then
+		call('HDEL', job_of(base, holder), 'k')
+	end
+end
+
+local function remove(base, now, id, state)
+	local j = call('HMGET', job_of(base, id), 'l', 'x', 'u', 'p')
+	local o = options_of(j[4])
+	pull(base, id, state, j[1], j[2], j[3], o)
+	untie(base, now, id, j[3], o, true)
+	forget(base, id)
+end

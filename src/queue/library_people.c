@@ -1,0 +1,333 @@
+/* library_people: what people ask of a queue, and what they do to it. */
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "queue/words.h"
+
+enum {
+	VIEW_WORDS = 18,
+	FIGURES = 16,
+	RFC3339_MAX = 40,
+	ROUNDS =
+	    20000, /* of 500 jobs: who adds faster than we remove does not hold us for ever */
+	FAULT_WORDS = 3,
+	FAULTS_MAX = 1000,
+	CHECK_ROUNDS = 1000000,
+};
+
+enum err
+queue_stats(struct redis *r, const char *queue, struct queue_stats *out, struct scope *scope)
+{
+	struct words w = words_of("cg2_stats", queue, 0, scope);
+	int64_t n[FIGURES];
+
+	TRY(ask_numbers(r, &w, n, FIGURES));
+	*out = (struct queue_stats){ .waiting = n[0],
+		.active = n[1],
+		.delayed = n[2],
+		.done = n[3],
+		.dead = n[4],
+		.oldest_ms = n[5],
+		.added = n[6],
+		.completed = n[7],
+		.failed = n[8],
+		.retried = n[9],
+		.crashed = n[10],
+		.lost = n[11],
+		.blocked = n[12],
+		.cancelled = n[13],
+		.paused = n[14] == 1,
+		.cancels = n[15] };
+	return OK;
+}
+
+static void
+view_of(const struct redis_value *v, struct queue_view *out, struct scope *scope)
+{
+	struct packed packed = unpack_item(v[14].text, scope);
+
+	*out = (struct queue_view){ .id = v[0].text.ptr,
+		.name = v[1].text.ptr,
+		.state = v[2].text.ptr,
+		.lane = v[3].text.ptr,
+		.data = v[4].text.ptr,
+		.error = v[5].text.ptr,
+		.reason = v[6].text.ptr,
+		.result = v[7].text.ptr,
+		.unique = v[8].text.ptr,
+		.progress = v[15].text.ptr,
+		.owner = packed.owner,
+		.trace = packed.trace,
+		.batch = packed.batch,
+		.key = packed.key,
+		.attempts = number_of(&v[9]),
+		.crashes = number_of(&v[10]),
+		.added_ms = number_of(&v[11]),
+		.due_ms = number_of(&v[12]),
+		.started_ms = number_of(&v[16]),
+		.ended_ms = number_of(&v[13]),
+		.attempts_allowed = packed.attempts,
+		.cancel_asked = number_of(&v[17]) == 1 };
+}
+
+/* The library's word for a state, or NULL. */
+static const char *
+state_word(const char *state)
+{
+	static const char *const words[] = { "waiting", "active", "delayed", "blocked",
+		"completed", "failed", "cancelled", NULL };
+
+	if (strcmp(state, "done") == 0)
+		return "completed";
+	if (strcmp(state, "dead") == 0)
+		return "failed";
+	for (const char *const *word = words; *word != NULL; word++)
+		if (strcmp(state, *word) == 0)
+			return *word;
+	return NULL;
+}
+
+enum err
+queue_list(struct redis *r, const char *queue, const char *state, int64_t limit,
+    struct queue_view **out, size_t *count, struct scope *scope)
+{
+	struct words w = words_of("cg2_list", queue, 2, scope);
+	struct redis_reply reply;
+
+	if ((state = state_word(state)) == NULL)
+		return fault(&scope->fault, ERR_INVALID, "no such state of a job");
+	put_text(&w, state);
+	put_number(&w, limit);
+	TRY(ask_library(r, &w, 0, &reply));
+	*count = reply.count / VIEW_WORDS;
+	*out = arena_alloc(scope->arena, (*count + 1) * sizeof(**out));
+	if (*out == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < *count; i++)
+		view_of(&reply.values[i * VIEW_WORDS], &(*out)[i], scope);
+	return OK;
+}
+
+enum err
+queue_show(struct redis *r, const char *queue, const char *id, struct queue_view *out,
+    struct scope *scope)
+{
+	struct words w = words_of("cg2_show", queue, 1, scope);
+	struct redis_reply reply;
+
+	put_text(&w, id);
+	TRY(ask_library(r, &w, 0, &reply));
+	if (reply.count != VIEW_WORDS)
+		return ERR_NOT_FOUND;
+	view_of(reply.values, out, scope);
+	return OK;
+}
+
+/* "<ms> <text>" as it is kept, with the time for people. */
+static const char *
+log_line(struct span kept, struct scope *scope)
+{
+	struct span ms = span_cut(&kept, ' ');
+	int64_t n = 0;
+	struct buf b;
+	const char *line;
+
+	span_int(ms, &n);
+	buf_init(&b, kept.len + RFC3339_MAX);
+	buf_time(&b, n * 1000);
+	buf_char(&b, ' ');
+	buf_add(&b, kept);
+	line = arena_text(scope->arena, buf_span(&b));
+	buf_free(&b);
+	return line;
+}
+
+enum err
+queue_logs(struct redis *r, const char *queue, const char *id, const char ***lines,
+    size_t *count, struct scope *scope)
+{
+	struct words w = words_of("cg2_logs", queue, 1, scope);
+	struct redis_reply reply;
+
+	*count = 0;
+	put_text(&w, id);
+	TRY(ask_library(r, &w, 0, &reply));
+	*lines = arena_alloc(scope->arena, (reply.count + 1) * sizeof(**lines));
+	if (*lines == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < reply.count; i++)
+		if (((*lines)[i] = log_line(reply.values[i].text, scope)) == NULL)
+			return ERR_NO_MEMORY;
+	*count = reply.count;
+	return OK;
+}
+
+/* Of functions that answer 0 done, 1 there is no such job, 2 not in its state. */
+static enum err
+ask_about(struct redis *r, const char *function, const char *queue, const char *id,
+    struct scope *scope)
+{
+	struct words w = words_of(function, queue, 1, scope);
+	int64_t answer;
+
+	put_text(&w, id);
+	TRY(ask_numbers(r, &w, &answer, 1));
+	return answer == 0 ? OK : answer == 1 ? ERR_NOT_FOUND : ERR_CONFLICT;
+}
+
+enum err
+queue_retry(struct redis *r, const char *queue, const char *id, struct scope *scope)
+{
+	return ask_about(r, "cg2_retry", queue, id, scope);
+}
+
+enum err
+queue_promote(struct redis *r, const char *queue, const char *id, struct scope *scope)
+{
+	return ask_about(r, "cg2_promote", queue, id, scope);
+}
+
+enum err
+queue_remove(struct redis *r, const char *queue, const char *id, struct scope *scope)
+{
+	return ask_about(r, "cg2_remove", queue, id, scope);
+}
+
+enum err
+queue_retry_all(
+    struct redis *r, const char *queue, int64_t limit, int64_t *retried, struct scope *scope)
+{
+	int64_t n[2] = { 0, 0 }, kept = 0;
+
+	*retried = 0;
+	for (int i = 0; i < ROUNDS && *retried < limit; i++) {
+		struct words w = words_of("cg2_retry_all", queue, 2, scope);
+		put_number(&w, limit - *retried);
+		put_number(&w, kept);
+		TRY(ask_numbers(r, &w, n, 2));
+		*retried += n[0];
+		kept += n[1];
+		if (n[0] + n[1] == 0)
+			break;
+	}
+	return OK;
+}
+
+enum err
+queue_cancel(struct redis *r, const char *queue, const char *id, enum cancel_answer *out,
+    struct scope *scope)
+{
+	struct words w = words_of("cg2_cancel", queue, 2, scope);
+	int64_t answer;
+
+	put_text(&w, id);
+	put_number(&w, keep_done(queue));
+	TRY(ask_numbers(r, &w, &answer, 1));
+	if (answer > CANCEL_OVER)
+		return ERR_NOT_FOUND;
+	*out = (enum cancel_answer)answer;
+	return OK;
+}
+
+enum err
+queue_pause(struct redis *r, const char *queue, bool paused, struct scope *scope)
+{
+	struct words w = words_of("cg2_pause", queue, 1, scope);
+	int64_t answer;
+
+	put_text(&w, paused ? "1" : "0");
+	return ask_numbers(r, &w, &answer, 1);
+}
+
+enum err
+queue_drain(
+    struct redis *r, const char *queue, bool delayed_too, int64_t *removed, struct scope *scope)
+{
+	int64_t n = 1;
+
+	*removed = 0;
+	for (int i = 0; i < ROUNDS && n > 0; i++) {
+		struct words w = words_of("cg2_drain", queue, 1, scope);
+		put_text(&w, delayed_too ? "1" : "0");
+		TRY(ask_numbers(r, &w, &n, 1));
+		*removed += n;
+	}
+	return OK;
+}
+
+enum err
+queue_purge(struct redis *r, const char *queue, const char *state, int64_t older_than_ms,
+    int64_t *removed, struct scope *scope)
+{
+	const char *word = state_word(state);
+	int64_t n = 1;
+
+	*removed = 0;
+	if (word == NULL || (strcmp(word, "completed") != 0 && strcmp(word, "failed") != 0 &&
+	                        strcmp(word, "cancelled") != 0))
+		return fault(&scope->fault, ERR_INVALID, "no state of ended jobs");
+	for (int i = 0; i < ROUNDS && n > 0; i++) {
+		struct words w = words_of("cg2_purge", queue, 2, scope);
+		put_text(&w, word);
+		put_number(&w, older_than_ms);
+		TRY(ask_numbers(r, &w, &n, 1));
+		*removed += n;
+	}
+	return OK;
+}
+
+enum err
+queue_limit(struct redis *r, const char *queue, const struct queue_limits *set,
+    struct queue_limits *now, struct scope *scope)
+{
+	struct words w = words_of("cg2_limit", queue, 3, scope);
+	int64_t n[3];
+
+	if (set != NULL) {
+		put_number(&w, set->concurrency);
+		put_number(&w, set->rate);
+		put_number(&w, set->rate_ms);
+	}
+	TRY(ask_numbers(r, &w, n, 3));
+	*now = (struct queue_limits){ n[0], n[1], n[2] };
+	return OK;
+}
+
+/* ---- check */
+
+/* Room for FAULTS_MAX is enough to begin mending. */
+static void
+keep_faults(const struct redis_reply *reply, struct queue_fault *faults, size_t *count)
+{
+	for (size_t i = FAULT_WORDS; i + FAULT_WORDS <= reply->count && *count < FAULTS_MAX;
+	     i += FAULT_WORDS)
+		faults[(*count)++] = (struct queue_fault){ reply->values[i].text.ptr,
+			reply->values[i + 1].text.ptr, number_of(&reply->values[i + 2]) == 1 };
+}
+
+enum err
+queue_check(struct redis *r, const char *queue, bool repair, struct queue_fault **faults,
+    size_t *count, int64_t *looked_at, struct scope *scope)
+{
+	int64_t stage = 1;
+	const char *cursor = "0";
+
+	*count = 0;
+	*looked_at = 0;
+	*faults = arena_alloc(scope->arena, FAULTS_MAX * sizeof(**faults));
+	if (*faults == NULL)
+		return ERR_NO_MEMORY;
+	for (int i = 0; i < CHECK_ROUNDS && stage > 0; i++) {
+		struct words w = words_of("cg2_check", queue, 3, scope);
+		struct redis_reply reply;
+		put_text(&w, repair ? "1" : "0");
+		put_number(&w, stage);
+		put_text(&w, cursor);
+		TRY(ask_library(r, &w, FAULT_WORDS, &reply));
+		stage = number_of(&reply.values[0]);
+		cursor = reply.values[1].text.ptr;
+		*looked_at += number_of(&reply.values[2]);
+		keep_faults(&reply, *faults, count);
+	}
+	return OK;
+}

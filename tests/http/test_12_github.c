@@ -1,0 +1,341 @@
+/* What people have at GitHub, as it arrives and stays in step: against the stand-in, with every
+ * bad day that GitHub can have. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/client.h"
+#include "support/github.h"
+#include "support/stack.h"
+#include "support/synced.h"
+
+const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--set",
+	"GITHUB_TIMEOUT_MS=2000", NULL };
+
+static void
+arrive(const char *login)
+{
+	github_reset("faults");
+	cr_assert(sign_in(login), "%s could not sign in", login);
+	cr_assert(sync_comes_to(login, "profile", "idle", 30));
+	cr_assert(sync_comes_to(login, "repositories", "idle", 30));
+	cr_assert(sync_comes_to(login, "contributions", "idle", 30));
+	github_reset("requests");
+}
+
+/* count(*) of a statement made with printf. */
+static long count(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static long
+count(const char *format, ...)
+{
+	char sql[512];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(sql, sizeof(sql), format, list);
+	va_end(list);
+	return stack_count(sql);
+}
+
+#define REPOSITORIES_OF                                                                        \
+	"select count(*) from repositories r join github_connections c using (user_id) where " \
+	"c.login = '%s'"
+
+Test(github, a_first_sync_brings_everything)
+{
+	struct answer a;
+	const char *ada;
+
+	arrive("ada");
+	ada = stack_token("ada");
+	a = CALL("GET", "/api/v1/github/sync", .token = ada);
+	cr_expect_eq(a.status, 200);
+	cr_expect_str_eq(text_at(&a, "data.state"), "idle", "%s", a.body);
+	cr_expect(json_is_true(at(&a, "data.connected")));
+	cr_expect_eq(int_at(&a, "data.outcomes.synced"), 7, "%s", a.body);
+	cr_expect_gt(int_at(&a, "data.budget.remaining"), 4000);
+	forget(&a);
+	a = CALL("GET", "/api/v1/users/ada/repositories?limit=100");
+	cr_expect_eq(int_at(&a, "pagination.total"), 7, "the private one stays at GitHub");
+	cr_expect_str_eq(text_at(&a, "data.0.full_name"), "ada/engine", "%s", a.body);
+	cr_expect_eq(int_at(&a, "data.0.languages.C"), 182044);
+	cr_expect_eq(int_at(&a, "data.0.stars_count"), 412);
+	forget(&a);
+	a = CALL(
+	    "GET", "/api/v1/github/repositories?sort=stars&language=c&limit=1", .token = ada);
+	cr_expect_str_eq(text_at(&a, "data.0.name"), "engine", "%s", a.body);
+	forget(&a);
+	a = CALL("GET", "/api/v1/users/ada/languages");
+	cr_expect_str_eq(text_at(&a, "data.languages.0.language"), "C", "%s", a.body);
+	forget(&a);
+	a = CALL("GET", "/api/v1/users/ada");
+	cr_expect_str_eq(text_at(&a, "data.full_name"), "Ada Lovelace", "%s", a.body);
+	cr_expect_eq(int_at(&a, "data.github_followers"), 1843);
+	cr_expect_eq(int_at(&a, "data.github_public_repos"), 7, "%s", a.body);
+	forget(&a);
+	a = CALL("GET", "/api/v1/github/contributions/ada", .token = ada);
+	cr_expect_gt(int_at(&a, "data.total"), 0, "%s", a.body);
+	cr_expect(json_is_false(at(&a, "data.is_stale")));
+	forget(&a);
+}
+
+Test(github, a_second_sync_is_almost_free)
+{
+	long requests;
+
+	arrive("ada");
+	cr_assert(sync_again("ada", "profile"));
+	cr_assert(sync_again("ada", "repositories"));
+	requests = github_count("login=ada");
+	cr_expect_eq(github_count("login=ada&status=304"), requests, "%ld", requests);
+	cr_expect_eq(github_count("path=/repos/"), 0, "no languages without a push");
+	cr_expect_eq(sync_number("ada", "repositories", "unchanged"), 7);
+	cr_expect_eq(sync_number("ada", "repositories", "not_modified"), 1);
+	cr_expect_eq(github_figures("login=ada").most_at_once_of_one, 1);
+}
+
+Test(github, what_moved_is_read_again)
+{
+	arrive("ada");
+	github_change("{'change': 'push', 'repository': 'ada/bernoulli'}");
+	github_change("{'change': 'star', 'repository': 'ada/notes', 'by': 3}");
+	github_change("{'change': 'add_repository', 'login': 'ada', 'name': 'fresh', "
+	              "'languages': {'C': 1}}");
+	github_change(
+	    "{'change': 'rename_repository', 'repository': 'ada/dotfiles', 'to': 'dots'}");
+	cr_assert(sync_again("ada", "repositories"));
+	cr_expect_eq(github_count("path=/repos/ada/bernoulli/languages"), 1);
+	cr_expect_eq(github_count("path=/repos/ada/fresh/languages"), 1);
+	cr_expect_eq(github_count("path=/repos/ada/engine"), 0, "it did not move");
+	cr_expect_eq(sync_number("ada", "repositories", "created"), 1);
+	cr_expect_eq(sync_number("ada", "repositories", "updated"), 3);
+	cr_expect_eq(count(REPOSITORIES_OF " and r.sync_state = 'renamed' and r.full_name = "
+	                                   "'ada/dots' and r.sync_note = 'was ada/dotfiles'",
+	                 "ada"),
+	    1);
+	github_change("{'change': 'delete_repository', 'repository': 'ada/fresh'}");
+	cr_assert(sync_again("ada", "repositories"));
+	cr_expect_eq(
+	    count(REPOSITORIES_OF " and r.name = 'fresh' and r.sync_state = 'gone'", "ada"), 1,
+	    "missed once");
+	cr_assert(sync_again("ada", "repositories"));
+	cr_expect_eq(count(REPOSITORIES_OF " and r.name = 'fresh'", "ada"), 0, "missed twice");
+	cr_expect_eq(sync_number("ada", "repositories", "deleted"), 1);
+	github_reset("world");
+}
+
+Test(github, one_that_is_blocked_stops_nothing)
+{
+	struct answer a;
+
+	arrive("grace");
+	github_change("{'change': 'push', 'repository': 'grace/moth'}");
+	github_change("{'change': 'push', 'repository': 'grace/flow-matic'}");
+	github_fault(
+	    "{'path': '/repos/grace/moth', 'kind': 'blocked', 'reason': 'dmca', 'times': -1}");
+	cr_assert(sync_again("grace", "repositories"));
+	a = CALL("GET", "/api/v1/github/sync", .token = stack_token("grace"));
+	cr_expect_eq(int_at(&a, "data.outcomes.blocked"), 1, "%s", a.body);
+	cr_expect_str_eq(
+	    text_at(&a, "data.noteworthy.0.full_name"), "grace/moth", "%s", a.body);
+	cr_expect_str_eq(text_at(&a, "data.noteworthy.0.note"), "dmca", "%s", a.body);
+	forget(&a);
+	cr_expect_eq(github_count("path=/repos/grace/flow-matic/languages&status=200"), 1);
+	github_reset("world");
+}
+
+/* Each comes back by itself, and uses up no attempt. */
+static void
+expect_later(const char *fault)
+{
+	char why[256];
+
+	github_change("{'change': 'push', 'repository': 'ada/bernoulli'}");
+	github_fault("%s", fault);
+	cr_expect(sync_again("ada", "repositories"), "after %s", fault);
+	snprintf(why, sizeof(why), "%s", sync_text("ada", "repositories", "error"));
+	cr_expect_str_eq(why, "", "%s: %s", fault, why);
+	cr_expect_geq(github_count("path=/user/repos"), 2, "%s", fault);
+	github_reset("faults");
+	github_reset("requests");
+}
+
+Test(github, limits_and_stumbles_are_waited_for, .timeout = 120)
+{
+	arrive("ada");
+	expect_later("{'path': '/user/repos', 'kind': 'rate', 'status': 403, 'seconds': 2}");
+	expect_later("{'path': '/user/repos', 'kind': 'rate', 'status': 429, 'seconds': 2}");
+	expect_later(
+	    "{'path': '/user/repos', 'kind': 'secondary', 'status': 403, 'seconds': 1}");
+	expect_later("{'path': '/user/repos', 'kind': 'status', 'status': 502, 'times': 2}");
+	expect_later("{'path': '/user/repos', 'kind': 'reset'}");
+	expect_later("{'path': '/user/repos', 'kind': 'cut', 'bytes': 10}");
+	expect_later("{'path': '/user/repos', 'kind': 'stall', 'seconds': 4}");
+	cr_expect_eq(
+	    count("select count(*) from notifications n join github_connections c using "
+	          "(user_id) where c.login = '%s' and n.type = 'github_sync'",
+	        "ada"),
+	    0, "nobody is told of it");
+}
+
+Test(github, a_limit_is_shown_and_kept_by_other_jobs)
+{
+	struct answer a;
+
+	arrive("nobody-yet");
+	github_fault("{'path': '/user/repos', 'kind': 'rate', 'status': 403, 'seconds': 600}");
+	a = CALL("POST", "/api/v1/github/sync", .token = stack_token("nobody-yet"));
+	cr_expect_eq(a.status, 202, "%s", a.body);
+	cr_expect_eq(json_array_size(at(&a, "data.jobs")), 3u);
+	forget(&a);
+	cr_assert(sync_comes_to("nobody-yet", "repositories", "waiting", 20));
+	a = CALL("GET", "/api/v1/github/sync", .token = stack_token("nobody-yet"));
+	cr_expect_str_eq(text_at(&a, "data.state"), "waiting", "%s", a.body);
+	cr_expect_not_null(text_at(&a, "data.budget.not_before"), "%s", a.body);
+	forget(&a);
+}
+
+Test(github, a_revoked_token_ends_it_and_says_so_once)
+{
+	struct answer a;
+	const char *margaret;
+
+	arrive("margaret");
+	margaret = stack_token("margaret");
+	github_change("{'change': 'revoke', 'login': 'margaret'}");
+	a = CALL("POST", "/api/v1/github/sync", .token = margaret);
+	cr_expect_eq(a.status, 202, "%s", a.body);
+	forget(&a);
+	cr_assert(sync_comes_to("margaret", "profile", "failed", 20) ||
+	          sync_comes_to("margaret", "repositories", "failed", 1));
+	a = CALL("GET", "/api/v1/github/sync", .token = margaret);
+	cr_expect_str_eq(text_at(&a, "data.state"), "disconnected", "%s", a.body);
+	cr_expect_not_null(strstr(text_at(&a, "data.what_to_do"), "Sign in"), "%s", a.body);
+	forget(&a);
+	a = CALL("POST", "/api/v1/github/sync", .token = margaret);
+	cr_expect_eq(a.status, 409, "%s", a.body);
+	forget(&a);
+	cr_expect_eq(
+	    count("select count(*) from notifications n join github_connections c using "
+	          "(user_id) where c.login = '%s' and n.type = 'github_sync'",
+	        "margaret"),
+	    1);
+	github_reset("requests");
+	arrive("margaret");
+	a = CALL("GET", "/api/v1/github/sync", .token = margaret);
+	cr_expect_str_eq(text_at(&a, "data.state"), "idle", "connected again: %s", a.body);
+	forget(&a);
+}
+
+Test(github, contributions_come_in_quarters_and_grow_stale)
+{
+	struct answer a;
+
+	arrive("linus");
+	a = CALL("GET", "/api/v1/users/linus/contributions");
+	cr_expect_gt(int_at(&a, "data.total"), 0, "%s", a.body);
+	forget(&a);
+	github_fault("{'path': '/graphql', 'kind': 'graphql_error', 'type': "
+	             "'RESOURCE_LIMITS_EXCEEDED', 'times': 1}");
+	cr_assert(sync_again("linus", "contributions"));
+	cr_expect_eq(sync_number("linus", "contributions", "failed"), 0, "halves succeed");
+	github_fault("{'path': '/graphql', 'kind': 'graphql_error', 'type': "
+	             "'RESOURCE_LIMITS_EXCEEDED', 'times': -1}");
+	cr_assert(sync_again("linus", "contributions"));
+	a = CALL("GET", "/api/v1/users/linus/contributions");
+	cr_expect(json_is_true(at(&a, "data.is_stale")), "%s", a.body);
+	cr_expect_gt(int_at(&a, "data.total"), 0, "the old days are kept");
+	forget(&a);
+	github_reset("faults");
+	cr_assert(sync_again("linus", "contributions"));
+	a = CALL("GET", "/api/v1/users/linus/contributions");
+	cr_expect(json_is_false(at(&a, "data.is_stale")), "%s", a.body);
+	forget(&a);
+}
+
+static bool
+year_is_known(void *with)
+{
+	struct answer a = CALL("GET", "/api/v1/users/ada/contributions?year=2015");
+	bool known = a.status == 200;
+
+	(void)with;
+	forget(&a);
+	return known;
+}
+
+Test(github, a_year_that_nobody_read_is_asked_for)
+{
+	struct answer a;
+
+	arrive("ada");
+	a = CALL("GET", "/api/v1/users/ada/contributions?year=2015");
+	cr_expect_eq(a.status, 202, "%s", a.body);
+	cr_expect_not_null(header_of(&a, "Location"));
+	forget(&a);
+	cr_expect(wait_until(year_is_known, NULL, 20));
+	a = CALL("GET", "/api/v1/users/ada/contributions?year=2006");
+	cr_expect_eq(a.status, 400, "%s", a.body);
+	forget(&a);
+}
+
+static bool
+asked_languages(void *with)
+{
+	return github_count("path=/repos/collector") > *(long *)with;
+}
+
+/* 3,000 repositories, and the worker killed in the middle: nothing is asked twice but what was
+ * on its way. */
+Test(github, a_cut_off_sync_goes_on, .timeout = 300)
+{
+	long some = 300, languages;
+	struct github_figures f;
+
+	github_reset(NULL);
+	cr_assert(sign_in("collector"));
+	cr_assert(wait_until(asked_languages, &some, 60));
+	kill(stack_main("worker"), SIGKILL);
+	cr_assert(sync_comes_to("collector", "repositories", "idle", 120));
+	languages = github_count("path=/repos/collector");
+	cr_expect_eq(github_count("path=/user/repos"), 30, "each page once");
+	cr_expect_geq(languages, 3000);
+	cr_expect_leq(languages, 3002, "%ld", languages);
+	cr_expect_eq(count(REPOSITORIES_OF " and languages <> '{}'", "collector"), 3000);
+	f = github_figures("login=collector");
+	cr_expect_eq(f.most_at_once_of_one, 1, "%ld", f.most_at_once_of_one);
+	github_reset("requests");
+	cr_assert(sync_again("collector", "repositories"));
+	cr_expect_eq(github_count("path=/user/repos&status=304"), 30);
+	cr_expect_eq(github_count("path=/repos/collector"), 0);
+}
+
+Test(github, disconnecting_takes_the_grant_back)
+{
+	struct answer a;
+	const char *ada;
+
+	arrive("ada");
+	ada = stack_token("ada");
+	a = CALL("DELETE", "/api/v1/github/connection", .token = ada);
+	cr_expect_eq(a.status, 204, "%s", a.body);
+	forget(&a);
+	for (int i = 0; i < 1000 && stack_count("select count(*) from github_connections where "
+	                                        "login = 'ada' and token is not null") > 0;
+	     i++)
+		;
+	cr_expect_eq(
+	    stack_count("select count(*) from github_connections where login = 'ada' and "
+	                "token is not null"),
+	    0);
+	cr_expect_eq(github_count("path=/applications/&method=DELETE&status=204"), 1);
+	a = CALL("GET", "/api/v1/github/sync", .token = ada);
+	cr_expect_str_eq(text_at(&a, "data.state"), "disconnected", "%s", a.body);
+	forget(&a);
+	a = CALL("DELETE", "/api/v1/github/connection", .token = ada);
+	cr_expect_eq(a.status, 404, "%s", a.body);
+	forget(&a);
+}

@@ -1,0 +1,166 @@
+/* What GitHub tells us: believed only when signed, taken once, and followed by the right small
+ * sync. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/crypto.h"
+#include "support/client.h"
+#include "support/github.h"
+#include "support/stack.h"
+#include "support/synced.h"
+
+const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", NULL };
+
+#define PATH "/api/v1/github/webhook"
+
+void
+stack_ready(void)
+{
+	sign_in("ada");
+	sync_comes_to("ada", "repositories", "idle", 30);
+}
+
+/* The vector of GitHub's documentation. */
+Test(webhook, the_signature_is_githubs)
+{
+	static const unsigned char wanted[] = { 0x75, 0x71, 0x07, 0xea, 0x0e, 0xb2, 0x50,
+		0x9f };
+	unsigned char mac[SHA256_BYTES];
+
+	crypto_hmac(SPAN("It's a Secret to Everybody"), SPAN("Hello, World!"), mac);
+	cr_expect_arr_eq(mac, wanted, sizeof(wanted));
+}
+
+Test(webhook, unsigned_ones_are_refused)
+{
+	static const char *const signatures[] = { "X-None: 1", "X-Hub-Signature-256: ",
+		"X-Hub-Signature-256: sha256=", "X-Hub-Signature-256: sha1=00",
+		"X-Hub-Signature-256: "
+		"sha256=0000000000000000000000000000000000000000000000000000000000000000",
+		"X-Hub-Signature-256: "
+		"sha256=zz00000000000000000000000000000000000000000000000000000000000000" };
+
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(*signatures); i++) {
+		struct answer a = CALL("POST", PATH, .body = "{}",
+		    .headers = {
+		        signatures[i], "X-GitHub-Event: push", "X-GitHub-Delivery: a-1" });
+		cr_expect_eq(a.status, 401, "%s: %ld", signatures[i], a.status);
+		forget(&a);
+	}
+	cr_expect_eq(stack_count("select count(*) from github_deliveries where id = 'a-1'"), 0);
+}
+
+struct seen {
+	const char *sql;
+	long wanted;
+};
+
+static bool
+is_seen(void *with)
+{
+	const struct seen *s = with;
+
+	return stack_count(s->sql) == s->wanted;
+}
+
+static void
+expect_soon(const char *sql, long wanted)
+{
+	struct seen s = { sql, wanted };
+
+	cr_expect(wait_until(is_seen, &s, 20), "%s is %ld", sql, stack_count(sql));
+}
+
+Test(webhook, each_event_brings_its_small_sync)
+{
+	struct github_delivery d;
+
+	github_change("{'change': 'push', 'repository': 'ada/engine'}");
+	github_change("{'change': 'edit_repository', 'repository': 'ada/engine', 'languages': "
+	              "{'Ada': 77}}");
+	github_reset("requests");
+	d = github_webhook("{'event': 'push', 'repository': 'ada/engine'}");
+	cr_expect_eq(d.status, 202);
+	cr_expect_lt(d.seconds, 2);
+	expect_soon(
+	    "select count(*) from repositories where name = 'engine' and languages ? 'Ada'", 1);
+	cr_expect_eq(github_count("path=/user/repos"), 0, "no full pass");
+	github_change("{'change': 'star', 'repository': 'ada/notes', 'by': 5}");
+	github_webhook("{'event': 'star', 'action': 'created', 'repository': 'ada/notes'}");
+	expect_soon(
+	    "select count(*) from repositories where name = 'notes' and stars_count = 17", 1);
+	github_change(
+	    "{'change': 'rename_repository', 'repository': 'ada/notes', 'to': 'note-g'}");
+	github_webhook(
+	    "{'event': 'repository', 'action': 'renamed', 'repository': 'ada/note-g'}");
+	expect_soon("select count(*) from repositories where full_name = 'ada/note-g' and "
+	            "sync_state = 'renamed'",
+	    1);
+	github_webhook(
+	    "{'event': 'repository', 'action': 'deleted', 'repository': 'ada/note-g'}");
+	expect_soon("select count(*) from repositories where full_name = 'ada/note-g'", 0);
+}
+
+static bool
+pages_were_asked(void *with)
+{
+	(void)with;
+	return github_count("path=/user/repos") > 0;
+}
+
+Test(webhook, an_installation_brings_a_whole_pass)
+{
+	github_reset("requests");
+	cr_expect_eq(
+	    github_webhook("{'event': 'installation', 'repository': 'ada/engine'}").status,
+	    202);
+	cr_expect(wait_until(pages_were_asked, NULL, 20));
+	cr_expect(sync_comes_to("ada", "repositories", "idle", 20));
+}
+
+Test(webhook, a_delivery_counts_once)
+{
+	struct github_delivery d =
+	    github_webhook("{'event': 'ping', 'repository': 'ada/engine'}");
+	char sql[256];
+
+	cr_expect_eq(d.status, 202);
+	snprintf(sql, sizeof(sql), "select count(*) from github_deliveries where id = '%s'",
+	    d.delivery);
+	cr_expect_eq(stack_count(sql), 1);
+	d = github_webhook(
+	    "{'event': 'push', 'repository': 'ada/engine', 'delivery': 'twice-1'}");
+	cr_expect_eq(d.status, 202);
+	d = github_webhook(
+	    "{'event': 'push', 'repository': 'ada/engine', 'delivery': 'twice-1'}");
+	cr_expect_eq(d.status, 202);
+	cr_expect_eq(
+	    stack_count("select count(*) from github_deliveries where id = 'twice-1'"), 1);
+}
+
+Test(webhook, what_concerns_nobody_here_is_taken_and_forgotten)
+{
+	long before = stack_count("select count(*) from outbox");
+
+	cr_expect_eq(
+	    github_webhook("{'event': 'push', 'repository': 'linus/kernel'}").status, 202);
+	cr_expect_eq(
+	    github_webhook("{'event': 'ping', 'repository': 'ada/engine'}").status, 202);
+	cr_expect_eq(stack_count("select count(*) from outbox"), before);
+}
+
+Test(webhook, zz_a_revoked_authorization_disconnects)
+{
+	cr_expect_eq(
+	    github_webhook(
+	        "{'event': 'github_app_authorization', 'action': 'revoked', 'login': 'ada'}")
+	        .status,
+	    202);
+	expect_soon("select count(*) from github_connections where login = 'ada' and state = "
+	            "'disconnected'",
+	    1);
+	cr_expect_eq(
+	    stack_count("select count(*) from notifications where type = 'github_sync'"), 1);
+}
