@@ -106,6 +106,9 @@ $(B)/tests/queue/test_01_%: $(B)/obj/tests/queue/test_01_%.o $(ENDED) $(LIBRARY)
 $(B)/tests/github_client/ask: $(B)/obj/tests/github_client/ask.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tests/queue/test_03_%: $(B)/obj/tests/queue/test_03_%.o $(ENDED) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 $(B)/tests/github_client/%: $(B)/obj/tests/github_client/%.o $(ENDED) $(B)/obj/tests/support/github.o $(LIBRARY) | $(STAND_IN)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion

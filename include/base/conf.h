@@ -1,7 +1,7 @@
 /* conf: fills a settings struct from a KEY=value file, the environment and credential files.
  * The keys are rows (model/settings.def); this file knows none of them.
  * Order: fallback, file, environment; a SECRET key also from $CREDENTIALS_DIRECTORY/<KEY> or
- * the file that <KEY>_FILE names, which both win over the file. */
+ * the file that <KEY>_FILE names, which both win over the file; an empty one is none. */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 

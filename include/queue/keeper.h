@@ -1,8 +1,8 @@
 /* keeper: the parent of a worker. Single-threaded; owns the connections to Redis, runs no job:
  * that is what its children are for, one job at a time each, over a socket pair. Takes only as
- * many jobs as there are free children, renews their leases, ends those past their time or
- * cancelled, sees a child's death at once, and gives back what it can't finish when it is told to
- * stop. */
+ * many jobs as there are free children (and a few to spare while jobs are short), renews their
+ * leases, ends those past their time or cancelled, sees a child's death at once, and gives back
+ * what it can't finish when it is told to stop. */
 #ifndef QUEUE_KEEPER_H
 #define QUEUE_KEEPER_H
 

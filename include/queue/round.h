@@ -1,9 +1,9 @@
 /* round: what the keeper and Redis have to tell each other. For the files of the worker alone:
- * round.c (jobs and leases), tell.c (what jobs say of themselves), listen.c (being woken). */
+ * round.c (jobs and leases), spare.c (jobs between two children), tell.c (what jobs say of themselves), listen.c (being woken). */
 #ifndef QUEUE_ROUND_H
 #define QUEUE_ROUND_H
 
-#include "queue/slot.h"
+#include "queue/spare.h"
 
 /* A connection that only waits: for an answer to BLPOP, or for messages. */
 struct ear {
@@ -16,6 +16,7 @@ struct ear {
 struct keeper {
 	struct worker *worker;
 	struct slots slots;
+	struct spares *spares;
 	struct redis_options options;
 	struct redis *redis;      /* every call */
 	struct ear wake, cancels; /* BLPOP on the wake lists; the channel cg:cancel */

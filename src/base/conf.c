@@ -104,6 +104,9 @@ load_credential(struct conf *c, size_t i, struct scope *scope)
 		return OK;
 	while (text.len > 0 && text.ptr[text.len - 1] == '\n')
 		text.len--;
+	/* So a unit may name one that most installations have not. */
+	if (text.len == 0)
+		return OK;
 	return set_key(c, i, text, CONF_CREDENTIAL, scope);
 }
 

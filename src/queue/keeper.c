@@ -45,7 +45,7 @@ take_signal(struct keeper *k, int number)
 			if (k->slots.slot[i].pid > 1)
 				kill(k->slots.slot[i].pid, SIGUSR1);
 		break;
-	default: break; /* SIGCHLD: slots_bury() looks anyway */
+	default: break; /* SIGCHLD: slots_bury() looks */
 	}
 }
 
@@ -76,12 +76,13 @@ sleep_until_something(struct keeper *k)
 	}
 	if (poll(p, count, (int)(pause < limit ? pause : limit)) < 0)
 		return;
-	while ((number = proc_next_signal(k->signal_fd)) != 0)
+	while (p[SIGNALS].revents != 0 && (number = proc_next_signal(k->signal_fd)) != 0)
 		take_signal(k, number);
 	for (size_t i = CHILDREN; i < count; i++)
 		if (p[i].revents != 0)
 			slot_hear(&k->slots, &k->slots.slot[i - CHILDREN]);
-	slots_bury(&k->slots);
+	if (p[SIGNALS].revents != 0) /* a dead child is one of them */
+		slots_bury(&k->slots);
 	if (p[WAKE].revents != 0)
 		listen_woken(k);
 	if (p[CANCELS].revents != 0)
@@ -110,7 +111,7 @@ drained(struct keeper *k)
 	if (waited > drain + LAST_WORDS_MS * 1000)
 		return true;
 	return !alive(k) && slots_in(&k->slots, SLOT_RUNNING) == 0 &&
-	       slots_in(&k->slots, SLOT_ENDED) == 0;
+	       slots_in(&k->slots, SLOT_ENDED) == 0 && spares_none(k->spares);
 }
 
 static void
@@ -153,6 +154,7 @@ keeper_run(struct worker *worker)
 	    L_INT("children", worker->children));
 	while (!drained(&k)) {
 		slots_start(&k.slots, round_forget, &k);
+		spares_turn(&k);
 		round_talk(&k);
 		listen_ask(&k);
 		sleep_until_something(&k);

@@ -109,10 +109,11 @@ queue_beat(struct redis *r, const char *queue, const char *consumer,
     const struct queue_lease *leases, size_t count, enum beat_answer *kept, int64_t *orphans,
     struct scope *scope)
 {
-	struct words w = words_of("cg2_beat", queue, 1 + LEASE_WORDS * count, scope);
+	struct words w = words_of("cg2_beat", queue, 2 + LEASE_WORDS * count, scope);
 	struct redis_reply reply;
 
 	put_text(&w, consumer);
+	put_number(&w, keep_done(queue));
 	for (size_t i = 0; i < count; i++)
 		put_lease(&w, &leases[i]);
 	TRY(ask_library(r, &w, 1 + count, &reply));

@@ -114,6 +114,9 @@ names_one_of_ours(const struct keeper *k, struct span text)
 		    span_is(text, slot->lease.id))
 			return true;
 	}
+	for (int q = 0; q < QUEUE_COUNT; q++)
+		if (span_is(queue, queues[q].name) && spares_have(k->spares, q, text))
+			return true;
 	return false;
 }
 

@@ -35,6 +35,7 @@ round_open(struct keeper *k)
 	k->redis = redis_make(&k->options);
 	k->wake.redis = redis_make(&k->options);
 	k->cancels.redis = redis_make(&k->options);
+	k->spares = spares_make(k->worker->children, k->worker->arena);
 	gethostname(host, sizeof(host) - 1);
 	random_bytes(bytes, sizeof(bytes));
 	snprintf(k->consumer, sizeof(k->consumer), "%s-%d-%02x%02x%02x%02x", host,
@@ -48,7 +49,8 @@ round_open(struct keeper *k)
 	k->beat_at = in(QUEUE_BEAT_MS);
 	k->reap_at = in(QUEUE_REAP_MS);
 	k->poll_at = in(POLL_MS);
-	return k->redis != NULL && k->wake.redis != NULL && k->cancels.redis != NULL;
+	return k->redis != NULL && k->wake.redis != NULL && k->cancels.redis != NULL &&
+	       k->spares != NULL;
 }
 
 void
@@ -57,6 +59,7 @@ round_close(struct keeper *k)
 	redis_free(k->redis);
 	redis_free(k->wake.redis);
 	redis_free(k->cancels.redis);
+	spares_free(k->spares);
 }
 
 void
@@ -162,18 +165,19 @@ row_of(const struct keeper *k, const char *name)
 static enum err
 gather(struct keeper *k, int queue, struct slot **done, struct queue_step *step)
 {
-	size_t room = (size_t)k->slots.count;
+	size_t slots = (size_t)k->slots.count, room = slots + spares_done_most(k->spares);
 	struct queue_lease *lease = arena_alloc(k->scope.arena, room * sizeof(*lease));
 	const char **result = arena_alloc(k->scope.arena, room * sizeof(*result));
-	size_t n = 0;
+	size_t n;
 
 	if (lease == NULL || result == NULL)
 		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < room; i++) {
+	n = spares_done(k->spares, queue, lease, result);
+	for (size_t i = 0; i < slots; i++) {
 		struct slot *slot = &k->slots.slot[i];
 		if (slot->state != SLOT_ENDED || !slot->outcome.ok || (int)slot->queue != queue)
 			continue;
-		done[n] = slot;
+		*done++ = slot;
 		lease[n] = slot->lease;
 		result[n++] = slot->outcome.text;
 	}
@@ -196,12 +200,33 @@ finished(struct keeper *k, struct slot *slot, bool accepted)
 		refused(slot);
 }
 
-/* One queue: what was done there, and jobs for as many children as are free. */
+/* What a step answered: ended jobs first, in the order of gather(), `done` behind the spares'. */
+static void
+stepped(struct keeper *k, int queue, const struct queue_step *step, struct slot **done)
+{
+	size_t told = step->finished_count, idle;
+
+	for (size_t i = 0; done[i] != NULL; i++)
+		told--;
+	spares_told(k, queue, step->accepted);
+	for (size_t i = 0; done[i] != NULL; i++)
+		finished(k, done[i], step->accepted[told + i]);
+	idle = slots_free(&k->slots, -1);
+	for (size_t i = 0; i < step->count; i++) {
+		const struct job_row *row = row_of(k, step->jobs[i].name);
+		if (i < idle)
+			slots_give(&k->slots, row, (enum queue)queue, &step->jobs[i]);
+		else
+			spares_keep(k->spares, row, (enum queue)queue, &step->jobs[i]);
+	}
+}
+
+/* One queue: what was done there, and jobs for as many children as are free, and some to spare. */
 static bool
 serve(struct keeper *k, int queue)
 {
 	struct slot **done =
-	    arena_alloc(k->scope.arena, (size_t)k->slots.count * sizeof(struct slot *));
+	    arena_alloc(k->scope.arena, ((size_t)k->slots.count + 1) * sizeof(struct slot *));
 	struct queue_step step = { .concurrency = queues[queue].concurrency,
 		.rate = queues[queue].rate,
 		.rate_ms = queues[queue].rate_ms };
@@ -212,14 +237,16 @@ serve(struct keeper *k, int queue)
 		step.want = slots_free(&k->slots, queue);
 	if (step.finished_count == 0 && (step.want == 0 || !k->hot[queue]))
 		return true;
+	if (step.want == 0 && spares_may_wait(k))
+		return true;
+	if (!k->stopping)
+		step.want += spares_room(k, queue);
+	if (step.want > QUEUE_TAKE_MAX)
+		step.want = QUEUE_TAKE_MAX;
 	if (!round_well(
 	        k, queue_step(k->redis, queues[queue].name, k->consumer, &step, &k->scope)))
 		return false;
-	for (size_t i = 0; i < step.finished_count; i++)
-		finished(k, done[i], step.accepted[i]);
-	for (size_t i = 0; i < step.count; i++)
-		slots_give(
-		    &k->slots, row_of(k, step.jobs[i].name), (enum queue)queue, &step.jobs[i]);
+	stepped(k, queue, &step, done);
 	if (step.want > 0)
 		k->hot[queue] = step.count >= step.want;
 	k->due[queue] = step.next_due_ms < 0 ? NEVER : in(step.next_due_ms + 1);
@@ -230,7 +257,7 @@ serve(struct keeper *k, int queue)
 static bool
 beat(struct keeper *k, int queue)
 {
-	size_t room = (size_t)k->slots.count, n = 0;
+	size_t room = (size_t)k->slots.count + spares_lease_most(k->spares), n = 0, more;
 	struct queue_lease *lease = arena_alloc(k->scope.arena, room * sizeof(*lease));
 	struct slot **of = arena_alloc(k->scope.arena, room * sizeof(struct slot *));
 	enum beat_answer *kept = arena_alloc(k->scope.arena, room * sizeof(*kept));
@@ -238,16 +265,18 @@ beat(struct keeper *k, int queue)
 
 	if (lease == NULL || of == NULL || kept == NULL)
 		return false;
-	for (size_t i = 0; i < room; i++) {
+	for (int i = 0; i < k->slots.count; i++) {
 		struct slot *slot = &k->slots.slot[i];
 		if (slot->state == SLOT_FREE || (int)slot->queue != queue)
 			continue;
 		of[n] = slot;
 		lease[n++] = slot->lease;
 	}
-	if (!round_well(k, queue_beat(k->redis, queues[queue].name, k->consumer, lease, n, kept,
-	                       &orphans, &k->scope)))
+	more = spares_leases(k->spares, queue, lease + n);
+	if (!round_well(k, queue_beat(k->redis, queues[queue].name, k->consumer, lease,
+	                       n + more, kept, &orphans, &k->scope)))
 		return false;
+	spares_beaten(k->spares, queue, kept + n);
 	for (size_t i = 0; i < n; i++) {
 		of[i]->cancelled = of[i]->cancelled || kept[i] == BEAT_CANCEL;
 		if (kept[i] == BEAT_LOST && of[i]->state == SLOT_RUNNING && !of[i]->lost) {
@@ -304,7 +333,7 @@ round_talk(struct keeper *k)
 		return;
 	heat(k);
 	periodic(k, &k->beat_at, QUEUE_BEAT_MS, beat);
-	if (k->away || !tell_sayings(k) || !tell_failures(k))
+	if (k->away || !tell_sayings(k) || !tell_failures(k) || !spares_return(k))
 		return;
 	for (int i = 0; i < QUEUE_COUNT; i++) {
 		int queue = (k->turn + i) % QUEUE_COUNT;
@@ -340,6 +369,8 @@ round_pause(const struct keeper *k)
 			next = k->due[q];
 	if (tell_due(k) < next)
 		next = tell_due(k);
+	if (spares_due(k) < next)
+		next = spares_due(k);
 	if (work)
 		next = now;
 	if (next < k->retry_at)

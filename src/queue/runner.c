@@ -227,7 +227,7 @@ runner_run(const struct worker *worker, int fd)
 	for (;;) {
 		struct pollfd p[] = { { fd, POLLIN, 0 }, { r.signal_fd, POLLIN, 0 } };
 		poll(p, 2, -1);
-		if (proc_next_signal(r.signal_fd) == SIGUSR1)
+		if (p[1].revents != 0 && proc_next_signal(r.signal_fd) == SIGUSR1)
 			log_reopen();
 		if (p[0].revents == 0)
 			continue;

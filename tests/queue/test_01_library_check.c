@@ -105,10 +105,10 @@ CHECKED(check, finds_and_mends)
 		{ "RPUSH " C "kq:key in-line", 1 },
 		{ "RPUSH " C "kq:key2 waiting", 1 },
 		{ "SADD " C "bm:b nobody", 1 },
-		{ "HSET " C "b:b n 2", 1 },
-		{ "HSET " C "b:b f nobody", 1 },
-		{ "HDEL " C "b:b f", 1 },
-		{ "DEL " C "b:b", 1 },
+		{ "SET " C "b:b 2", 1 },
+		{ "SADD " C "bf:b nobody", 1 },
+		{ "SREM " C "bf:b final", 1 },
+		{ "DEL " C "bf:b", 1 },
 		{ "RPUSH " C "log:nobody line", 1 },
 	};
 

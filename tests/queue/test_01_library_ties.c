@@ -116,6 +116,26 @@ CHECKED(ties, unique_last_is_let_go_by_any_end)
 	expect_stats(0, 0, 0, 3, 1);
 }
 
+/* Followed by another one, a key has no time; alone again, what is left of it. */
+CHECKED(ties, unique_last_after_unique_for_a_time)
+{
+	struct queue_item item = {
+		.id = "one", .unique = "key", .unique_mode = UNIQUE_FOR, .unique_ms = 60000
+	};
+	struct queue_lease lease;
+
+	cr_expect_eq(add_item(item), ADD_DONE);
+	lease = take_one("a");
+	cr_expect_eq(add_last("two", "{}"), ADD_KEPT);
+	cr_expect_eq(command("PTTL cg:{" Q "}:u:key"), -1);
+	GOOD(queue_remove(redis, Q, "two", &scope));
+	cr_expect_gt(command("PTTL cg:{" Q "}:u:key"), 50000);
+	cr_expect(finish("a", lease));
+	cr_expect_eq(add_last("three", "{}"), ADD_UNIQUE, "its time is not over");
+	GOOD(queue_remove(redis, Q, "one", &scope));
+	cr_expect_eq(add_last("three", "{}"), ADD_DONE);
+}
+
 /* ---- keys of concurrency */
 
 static enum add_answer

@@ -172,7 +172,8 @@ Test(worker, retry_by_hand)
 	    stack_ctl(out, sizeof(out), "jobs", "list", "maintenance", "dead", NULL), 0);
 	cr_expect_neq(
 	    stack_ctl(out, sizeof(out), "jobs", "retry", "maintenance", "no", NULL), 0);
-	cr_expect_eq(stack_ctl(out, sizeof(out), "jobs", "stats", "--json", NULL), 0);
+	cr_expect_eq(
+	    stack_ctl(out, sizeof(out), "jobs", "stats", "github-sync", "--json", NULL), 0);
 	cr_expect_not_null(strstr(out, "\"name\":\"github-sync\""), "%s", out);
 }
 

@@ -12,7 +12,8 @@
 --   :done :dead :cancelled  by time in ms: jobs that ended      :log:<id>  lines of a job
 --   :u:<key>        the job that has a unique key
 --   :k:<key> :kq:<key>  jobs that have a place of a concurrency key · those in line for one
---   :b:<batch> :bm:<batch>  n members ended, t of how many, f the final job · members unfinished
+--   :b:<batch>      how many members have ended     :bm:<batch>  those that have not
+--   :bf:<batch>     final jobs that wait for them
 --   :z:<id>         how a job that is not kept ended, for a minute
 --   :m              counters, reap (the last one), max of waiting jobs, the outbox watermark:
 --                   g generation, b batch

@@ -7,15 +7,14 @@ local function final_must_wait(base, o)
 	if not o.final then
 		return false
 	end
-	return tonumber(call('HGET', base .. ':b:' .. o.batch, 'n') or 0) < (o.total or 0)
+	return tonumber(call('GET', base .. ':b:' .. o.batch) or 0) < (o.total or 0)
 end
 
 -- A job that nothing holds back but its batch and its time goes where it belongs.
 local function place(base, now, id, lane, due, o)
 	if final_must_wait(base, o) then
 		call('HSET', job_of(base, id), 'v', due)
-		call('HSET', base .. ':b:' .. o.batch, 'f', id, 't', o.total)
-		call('PEXPIRE', base .. ':b:' .. o.batch, BATCH_AGE)
+		call('SADD', base .. ':bf:' .. o.batch, id)
 		block(base, now, id, 'batch')
 	elseif due > now then
 		delay(base, id, due)
@@ -26,9 +25,13 @@ end
 
 local function release(base, now, id)
 	local j = call('HMGET', job_of(base, id), 'l', 'v', 'p')
+	local o = options_of(j[3])
 	unblock(base, id)
+	if o.final then
+		call('SREM', base .. ':bf:' .. o.batch, id)
+	end
 	if j[1] then
-		place(base, now, id, j[1], tonumber(j[2] or 0), options_of(j[3]))
+		place(base, now, id, j[1], tonumber(j[2] or 0), o)
 	end
 end
 
@@ -46,6 +49,21 @@ local function free_unique(base, now, id, unique, o, forgotten)
 		release(base, now, after)
 	elseif forgotten or o.unique ~= 'for' then
 		call('DEL', at)
+	end
+end
+
+-- The job no longer comes after the one that has its key; whose time, if it had one, goes on.
+local function unfollow(base, id, unique)
+	local at = base .. ':u:' .. unique
+	local holder = call('GET', at)
+	local h = holder and call('HMGET', job_of(base, holder), 'k', 't', 'p')
+	if not h or h[1] ~= id then
+		return
+	end
+	local o = options_of(h[3])
+	call('HDEL', job_of(base, holder), 'k')
+	if o.unique == 'for' then
+		call('PEXPIREAT', at, h[2] + o.unique_ms)
 	end
 end
 
@@ -118,17 +136,18 @@ local function join_batch(base, id, o)
 end
 
 local function leave_batch(base, now, id, o)
-	local at = base .. ':b:' .. o.batch
+	local at, finals = base .. ':b:' .. o.batch, base .. ':bf:' .. o.batch
 	if o.final then
-		if call('HGET', at, 'f') == id then
-			call('HDEL', at, 'f')
-		end
-	elseif call('SREM', base .. ':bm:' .. o.batch, id) == 1 then
-		local ended, b = call('HINCRBY', at, 'n', 1), call('HMGET', at, 'f', 't')
-		call('PEXPIRE', at, BATCH_AGE)
-		if b[1] and ended >= tonumber(b[2]) then
-			call('HDEL', at, 'f')
-			release(base, now, b[1])
+		return call('SREM', finals, id)
+	elseif call('SREM', base .. ':bm:' .. o.batch, id) == 0 then
+		return
+	end
+	local ended, waiting = call('INCR', at), call('SMEMBERS', finals)
+	call('PEXPIRE', at, BATCH_AGE)
+	table.sort(waiting)
+	for _, final in ipairs(waiting) do
+		if ended >= (options_of(call('HGET', job_of(base, final), 'p')).total or 0) then
+			release(base, now, final)
 		end
 	end
 end
@@ -159,9 +178,8 @@ local function pull(base, id, state, lane, entry, unique, o)
 	if o.key then
 		call('LREM', base .. ':kq:' .. o.key, 1, id)
 	end
-	local holder = unique and call('GET', base .. ':u:' .. unique)
-	if holder and call('HGET', job_of(base, holder), 'k') == id then
-		call('HDEL', job_of(base, holder), 'k')
+	if unique then
+		unfollow(base, id, unique)
 	end
 end
 

@@ -1,12 +1,13 @@
 -- ---- ends of jobs
 
--- What a job has said of how long it is kept, beyond what holds for its queue.
-local function keep_own(base, now, id, set, most, age, answer)
+-- Keeps an ended job for as long as it has said itself; what holds for its queue is the caller's.
+-- `answer`: how its entry was ended, for one that is not kept.
+local function keep(base, now, id, set, most, age, answer)
 	if most == -1 then
-		call('ZREM', base .. set, id)
 		call('SET', base .. ':z:' .. id, answer, 'PX', ANSWER_AGE)
 		return forget(base, id)
 	end
+	call('ZADD', base .. set, now, id)
 	if most then
 		bound(base, set, most)
 	end
@@ -16,21 +17,16 @@ local function keep_own(base, now, id, set, most, age, answer)
 end
 
 -- f.entry: the one that was ended, '' for a job that was not running.
-local function close(base, now, id, f, set, answer, keep, why)
-	local job = job_of(base, id)
+local function close(base, now, id, f, set, answer, why)
+	local job, dead = job_of(base, id), set == ':dead'
 	local j = call('HMGET', job, 'u', 'p')
 	local o = options_of(j[2])
 	call('HSET', job, 'f', now, 'y', why, unpack(f.started and { 's', f.started } or {}))
-	call('ZADD', base .. set, now, id)
 	untie(base, now, id, j[1], o)
-	bound(base, set, keep)
-	if set == ':dead' then
-		count(base, 'failed')
-		keep_own(base, now, id, set, o.keep_dead, o.keep_dead_ms, f.entry .. ' ' .. answer)
-	else
-		count(base, 'cancelled')
-		keep_own(base, now, id, set, o.keep_done, o.keep_done_ms, f.entry .. ' ' .. answer)
-	end
+	keep(base, now, id, set, dead and o.keep_dead or not dead and o.keep_done or nil,
+		dead and o.keep_dead_ms or not dead and o.keep_done_ms or nil, f.entry .. ' ' .. answer)
+	bound(base, set, dead and f.keep or f.keep_done)
+	count(base, dead and 'failed' or 'cancelled')
 	return answer
 end
 
@@ -38,11 +34,11 @@ local LOST, AGAIN, DEAD, CANCELLED = 0, 1, 2, 3 -- enum fail_answer
 local DONE = 4
 
 local function bury(base, now, id, why, f)
-	return close(base, now, id, f, ':dead', DEAD, f.keep, why)
+	return close(base, now, id, f, ':dead', DEAD, why)
 end
 
 local function cancelled(base, now, id, f)
-	return close(base, now, id, f, ':cancelled', CANCELLED, f.keep_done, 'cancelled')
+	return close(base, now, id, f, ':cancelled', CANCELLED, 'cancelled')
 end
 
 -- At once, and it keeps the place that it has of its key.

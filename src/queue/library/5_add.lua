@@ -12,10 +12,13 @@ local ADDED, THERE, NOT_UNIQUE, FULL, REPLACED, KEPT = 0, 1, 2, 3, 4, 5 -- enum 
 
 -- unique `last`, and another one has the key. It waits: it gets the new data. It runs, or did
 -- and has one after it already: the new one comes after it now.
-local function follow(base, now, id, name, data, at)
+local function follow(base, now, id, name, data, unique, at)
 	local holder = call('GET', at)
-	local state, after = look_up(base, holder), call('HGET', job_of(base, holder), 'k')
-	if after then
+	local j = call('HMGET', job_of(base, holder), 'u', 'k')
+	local state, after = j[1] == unique and look_up(base, holder), j[2]
+	if not state then
+		return NOT_UNIQUE -- it has ended and left; its time has not
+	elseif after then
 		remove(base, now, after, 'blocked')
 	elseif state == 'waiting' or state == 'delayed' or state == 'blocked' then
 		call('HSET', job_of(base, holder), 'n', name, 'd', data)
@@ -23,7 +26,7 @@ local function follow(base, now, id, name, data, at)
 	elseif state ~= 'active' then
 		return NOT_UNIQUE
 	end
-	call('PERSIST', at)
+	call('SET', at, holder) -- without a time, that the new one be found
 	call('HSET', job_of(base, holder), 'k', id)
 	return KEPT
 end
@@ -35,7 +38,7 @@ local function claim(base, now, id, name, data, unique, o)
 	elseif call('SET', at, id, 'NX') then
 		return ADDED
 	end
-	return o.unique == 'last' and follow(base, now, id, name, data, at) or NOT_UNIQUE
+	return o.unique == 'last' and follow(base, now, id, name, data, unique, at) or NOT_UNIQUE
 end
 
 local function add(base, now, id, name, data, lane, delay_ms, unique, packed)
@@ -118,13 +121,9 @@ local function publish(keys, args)
 		return { ANSWER[how] }
 	end
 	for i = 3, #args, 4 do
-		local add = { 'XADD', base .. ':log', 'MINID', '~', now - LOG_AGE, '*',
-			'i', args[i], 'r', args[i + 1], 'e', args[i + 2], 'd', args[i + 3] }
-		if args[i + 1] == 'control' then
-			add[#add + 1] = 'k'
-			add[#add + 1] = 'control'
-		end
-		call(unpack(add))
+		call('XADD', base .. ':log', 'MINID', '~', now - LOG_AGE, '*',
+			'i', args[i], 'r', args[i + 1], 'e', args[i + 2], 'd', args[i + 3],
+			'k', args[i + 1] == 'control' and 'control' or '')
 	end
 	call('HSET', base .. ':m', 'g', args[1], 'b', args[2])
 	return { 0 }

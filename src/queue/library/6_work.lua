@@ -126,12 +126,13 @@ local function finish(base, now, consumer, lane, entry, id, result)
 		return 1, true
 	end
 	call('HSET', job, 'z', entry, 'f', now, 'o', result, 's', j[4] or now - idle)
-	call('ZADD', base .. ':done', now, id)
-	if j[2] or j[3] then
-		local o = options_of(j[3])
-		untie(base, now, id, j[2], o)
-		keep_own(base, now, id, ':done', o.keep_done, o.keep_done_ms, entry .. ' ' .. DONE)
+	if not j[2] and not j[3] then
+		call('ZADD', base .. ':done', now, id)
+		return 1, true
 	end
+	local o = options_of(j[3])
+	untie(base, now, id, j[2], o)
+	keep(base, now, id, ':done', o.keep_done, o.keep_done_ms, entry .. ' ' .. DONE)
 	return 1, true
 end
 
@@ -172,12 +173,15 @@ local function step(keys, args)
 	return out
 end
 
--- consumer, then lane, entry (and since cg2 id) of each lease → orphans, then for each lease
--- 0 lost, 1 kept, 2 kept and to be cancelled
+-- consumer, since cg2 keep of done ones, then lane, entry (and since cg2 id) of each lease →
+-- orphans, then for each lease 0 lost, 1 kept, 2 kept and to be cancelled
 local function beat(keys, args, words)
 	local base, consumer, now = keys[1], args[1], time()
-	local out, named = { 0 }, {}
-	for i = 2, #args, words do
+	local out, named, first, keep_done = { 0 }, {}, 2, KEEP
+	if words == 3 then
+		first, keep_done = 3, tonumber(args[2])
+	end
+	for i = first, #args, words do
 		local lane, entry, id = args[i], args[i + 1], words == 3 and args[i + 2]
 		local idle = owned(base, lane, entry, consumer)
 		if idle then
@@ -198,7 +202,7 @@ local function beat(keys, args, words)
 				leave_lane(base, lane, row[1])
 				if id then
 					end_entry(base, now, id, lane, 'back', { entry = row[1], idle = row[3],
-						keep_done = KEEP })
+						keep_done = keep_done })
 				end
 				out[1] = out[1] + 1
 			end

@@ -57,7 +57,7 @@ local function view(base, id, out, words, now)
 	local why = state == 'failed' and j[5] or state == 'blocked' and j[13] or ''
 	local all = { id, j[1], state, j[2], j[3], j[4] or '', why, j[6] or '', j[7] or '',
 		j[8] or '0', j[9] or '0', j[10], state == 'delayed' and score or '0', j[11] or '0',
-		j[14] or '', j[15] or '', started, j[17] and '1' or '0' }
+		j[14] or '', j[15] or '', started, state == 'active' and j[17] and '1' or '0' }
 	for i = 1, words do
 		out[#out + 1] = all[i]
 	end
@@ -234,9 +234,8 @@ local function drain(keys, args)
 		for _, id in ipairs(call('ZRANGE', base .. SETS[state], 0, ONCE - 1)) do
 			if look_up(base, id) == state then -- removing another one may have let it go
 				remove(base, now, id, state)
+				n = n + 1
 			end
-			call('ZREM', base .. SETS[state], id)
-			n = n + 1
 		end
 	end
 	for _, lane in ipairs(LANES) do

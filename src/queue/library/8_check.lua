@@ -58,7 +58,8 @@ local BLOCKED = {
 		return holder and call('HGET', job_of(base, holder), 'k') == id
 	end,
 	batch = function(base, id, j, o)
-		return final_must_wait(base, o) and call('HGET', base .. ':b:' .. o.batch, 'f') == id
+		return final_must_wait(base, o) and
+			call('SISMEMBER', base .. ':bf:' .. o.batch, id) == 1
 	end,
 }
 
@@ -191,19 +192,18 @@ local function check_members(c, base, batch)
 	end
 end
 
-local function check_batch(c, base, batch)
-	local b = call('HMGET', base .. ':b:' .. batch, 'f', 'n', 't')
-	if not b[1] then
-		return
-	end
-	local why = call('HGET', job_of(base, b[1]), 'b')
-	if why ~= 'batch' or tonumber(b[2] or 0) >= tonumber(b[3] or 0) then
-		found(c, 'a batch whose final job waits for nothing', batch, function()
-			call('HDEL', base .. ':b:' .. batch, 'f')
-			if why == 'batch' then
-				release(base, c.now, b[1])
-			end
-		end)
+local function check_finals(c, base, batch)
+	for _, id in ipairs(call('SRANDMEMBER', base .. ':bf:' .. batch, ONCE)) do
+		local j = call('HMGET', job_of(base, id), 'b', 'p')
+		local o = options_of(j[2])
+		if j[1] ~= 'batch' or o.batch ~= batch or not final_must_wait(base, o) then
+			found(c, 'a final job that waits for nothing', id, function()
+				call('SREM', base .. ':bf:' .. batch, id)
+				if j[1] == 'batch' then
+					release(base, c.now, id)
+				end
+			end)
+		end
 	end
 end
 
@@ -216,7 +216,7 @@ local function check_log(c, base, id)
 end
 
 local KEYS_OF = { j = check_job, k = check_place, kq = check_line, u = check_unique_key,
-	bm = check_members, b = check_batch, log = check_log }
+	bm = check_members, bf = check_finals, log = check_log }
 
 local function check_keys(c, base, cursor)
 	local got = call('SCAN', cursor, 'MATCH', base .. ':*', 'COUNT', ONCE)
