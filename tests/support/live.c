@@ -81,10 +81,24 @@ is_type(const json_t *json, const char *type)
 	return text != NULL && strcmp(text, type) == 0;
 }
 
+/* Opens, and as long as the relay answers "in a second" opens again, as a client would. */
+static struct ws *
+open_patiently(void)
+{
+	struct ws *w = WS_OPEN(.path = NULL);
+
+	for (int i = 0; i < WAIT_SECONDS * 10 && w->status == 503; i++) {
+		ws_free(w);
+		usleep(100 * 1000);
+		w = WS_OPEN(.path = NULL);
+	}
+	return w;
+}
+
 struct live
 live_hello(const struct live_person *p, const struct live *resume)
 {
-	struct live l = { .ws = WS_OPEN(.path = NULL) };
+	struct live l = { .ws = open_patiently() };
 	char text[4096];
 	struct ws_frame f;
 
