@@ -23,6 +23,7 @@ struct jobs {
 	int64_t limit; /* 0: the verb's own */
 	int64_t older_ms, count;
 	bool delayed, repair;
+	uint64_t given; /* a bit for each option of the table */
 	struct queue_limits limits;
 	const char *opts;
 	struct jobs_flag flag[JOBS_FLAGS_MAX];

@@ -1,72 +1,123 @@
-/* site: the page of the tour: one person listens on the WebSocket, another likes by REST.
- * Speaks cg.v1; comes back by itself as the close codes ask (40xx never, 41xx later, 42xx at
- * once), resuming where it was. */
-'use strict';
+/* site: the page of the tour: signing in with GitHub, one's things there as they arrive, signing
+ * out. session.js has the token, live.js listens, github.js and sessions.js show, told.js is about
+ * two other people. */
+import { ask } from './ask.js';
+import { hearGithub, hideGithub, readGithub, showGithub, startGithub } from './github.js';
+import { listen } from './live.js';
+import { act, say, sayWrong, words } from './page.js';
+import { call, refresh, signOut, startSession } from './session.js';
+import { hideSessions, readSessions } from './sessions.js';
+import { $, put } from './text.js';
+import { startTold } from './told.js';
 
-const show = (id, text) => { document.getElementById(id).textContent = text; };
+const BEGUN = 'codegram-sign-in', REASON_MAX = 300;
+const FAILURES = {
+	FORBIDDEN: 'It was refused.', ACCOUNT_SUSPENDED: 'This account is suspended.',
+	UPSTREAM_ERROR: 'GitHub answered badly.', TIMEOUT: 'GitHub did not answer in time.',
+	SERVICE_UNAVAILABLE: 'A part of CodeGram is away for a moment.', RATE_LIMITED: 'There were too many tries.',
+};
 
-async function call(method, path, token, body) {
-	const answer = await fetch('/api/v1' + path, {
-		method,
-		headers: { Authorization: 'Bearer ' + token, ...(body && { 'Content-Type': 'application/json' }) },
-		body: body && JSON.stringify(body),
-	});
-	const json = answer.status === 204 ? {} : await answer.json();
-	if (!answer.ok)
-		throw new Error(json.error ? json.error.message : 'status ' + answer.status);
-	return json.data;
-}
+let shown = null, stop = null;
 
-let socket, resume, seen = new Set(), pause = 1000;
+/* ---- back from GitHub */
 
-function showEvent(message) {
-	if (message.event !== 'notification' || seen.has(message.data.id + message.data.message))
+/* Anybody can make a link with a reason in it; it is believed when this tab began to sign in. */
+function showFailure() {
+	const query = new URLSearchParams(location.search), error = query.get('error');
+	const begun = sessionStorage.getItem(BEGUN) !== null;
+	sessionStorage.removeItem(BEGUN);
+	if (error === null)
 		return;
-	seen.add(message.data.id + message.data.message);
-	const item = document.createElement('li');
-	item.textContent = message.data.message;
-	document.getElementById('events').prepend(item);
+	const known = Object.hasOwn(FAILURES, error) ? FAILURES[error] : 'It did not work.';
+	sayWrong('You were not signed in. ' + (begun && query.get('reason') || known).slice(0, REASON_MAX));
+	history.replaceState(null, '', location.pathname);
 }
 
-async function listen(token) {
-	const live = await call('POST', '/live/token', token);
-	const scheme = location.protocol === 'https:' ? 'wss://' : 'ws://';
-	socket = new WebSocket(scheme + location.host + '/live', 'cg.v1');
-	socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', token: live.token, resume }));
-	socket.onmessage = (frame) => {
-		const message = JSON.parse(frame.data);
-		if (message.offset)
-			resume = { epoch: message.epoch || resume.epoch, offset: message.offset };
-		if (message.type === 'welcome') {
-			pause = 1000;
-			show('state', 'listening');
-		}
-		if (message.type === 'event')
-			showEvent(message);
-	};
-	socket.onclose = (close) => {
-		show('state', 'closed (' + close.code + ')');
-		if (close.code >= 4000 && close.code < 4100)
-			return;
-		pause = Math.min(pause * 2, 30000);
-		setTimeout(() => start(token), close.code >= 4200 ? Math.random() * 1000 : pause);
-	};
+/* ---- who is here */
+
+function showParts() {
+	for (const part of document.querySelectorAll('[data-signed-in]'))
+		part.hidden = part.dataset.signedIn !== String(shown !== null);
+	document.title = (shown ? shown.username + ' – ' : '') + 'CodeGram';
 }
 
-function start(token) {
-	show('state', 'connecting');
-	listen(token).catch((error) => show('state', error.message));
+function hear(message) {
+	if (message.event === 'notification') {
+		say(message.data.message);
+		if (message.data.type === 'security')
+			act(readSessions);
+	}
+	hearGithub(message);
 }
 
-document.getElementById('listen').onsubmit = (submit) => {
-	submit.preventDefault();
-	start(document.getElementById('ann-token').value.trim());
-};
+function show(person) {
+	if (shown && shown.id === person.id)
+		return;
+	if (shown)
+		hide();
+	shown = person;
+	put($('away'), '');
+	put($('person-name'), person.full_name || person.username);
+	put($('person-facts'), [person.username, person.email || 'no email address', person.role === 'admin' && 'admin']
+		.filter(Boolean).join(' · '));
+	showParts();
+	showGithub(person);
+	act(readSessions);
+	stop = listen({
+		token: async () => (await call('POST', '/live/token')).data.token,
+		state: (text) => put($('live-state'), text),
+		welcome: readGithub,
+		event: hear,
+		refused: () => refresh().catch(() => {}), /* it says whether the session is over */
+	});
+}
 
-document.getElementById('like').onsubmit = (submit) => {
-	submit.preventDefault();
-	call('PUT', '/snippets/' + encodeURIComponent(document.getElementById('snippet').value.trim()) + '/like',
-		document.getElementById('bob-token').value.trim())
-		.then((data) => show('answer', 'liked; likes: ' + data.likes_count))
-		.catch((error) => show('answer', error.message));
-};
+function hide() {
+	const inside = document.activeElement.closest('[data-signed-in=true]');
+	shown = null;
+	stop?.();
+	stop = null;
+	hideGithub();
+	hideSessions();
+	put($('person-name'), '');
+	put($('person-facts'), '');
+	showParts();
+	if (inside)
+		$('sign-in-title').focus();
+}
+
+function ended(error) {
+	const was = shown !== null;
+	if ($('confirm').open)
+		$('confirm').close('');
+	hide();
+	if (error.status !== 401)
+		sayWrong(words(error));
+	else if (was)
+		sayWrong('Your session has ended. Please sign in again.');
+}
+
+function away(error) {
+	showParts();
+	put($('away'), words(error) + ' It is tried again.');
+}
+
+async function leave(scope, done) {
+	await signOut(scope);
+	hide();
+	return done;
+}
+
+async function leaveAll() {
+	if (await ask('Sign out everywhere?', 'Every session of yours ends, this one too.', 'Sign out everywhere') === null)
+		return;
+	return leave('all', 'You are signed out everywhere.');
+}
+
+$('sign-in').onclick = $('sign-in-again').onclick = () => sessionStorage.setItem(BEGUN, '1');
+$('sign-out').onclick = () => act(() => leave('this', 'You are signed out.'));
+$('sign-out-all').onclick = () => act(leaveAll);
+startGithub();
+startTold();
+showFailure();
+startSession({ person: show, ended, away });

@@ -158,6 +158,9 @@ wanted_limits(struct request *r, struct queue_limits *out)
 	if (out->rate > 0 && out->rate_ms <= 0)
 		return fault_field(&r->scope.fault, "/rate_ms", "MISSING",
 		    "is required with rate: so many jobs in so many milliseconds", 0);
+	if (out->rate <= 0 && out->rate_ms > 0)
+		return fault_field(
+		    &r->scope.fault, "/rate", "MISSING", "is required with rate_ms", 0);
 	if (out->rate <= 0)
 		out->rate_ms = out->rate;
 	return OK;

@@ -4,33 +4,36 @@
 #include <getopt.h>
 #include "queue/tune.h"
 
-enum { REDIS_MS = 2000, LIMIT_MAX = 1000000 };
+/* LIST_MAX: one call tells of them all, and Redis does nothing else meanwhile. */
+enum { REDIS_MS = 2000, LIMIT_MAX = 1000000, LIST_MAX = 500 };
 
 enum named { NO_QUEUE, MAY_QUEUE, MUST_QUEUE };
 
 static const struct {
 	const char *name;
 	enum named queue;
-	int least, most; /* words behind the queue */
+	int least, most;    /* words behind the queue */
+	const char *takes;  /* options, by their letters below */
+	int64_t limit_most; /* of --limit */
 	enum err (*run)(struct jobs *w);
 } verbs[] = {
-	{ "stats", MAY_QUEUE, 0, 0, jobs_stats },
-	{ "list", MAY_QUEUE, 0, 1, jobs_list },
-	{ "dead", MAY_QUEUE, 0, 0, jobs_dead },
-	{ "show", MAY_QUEUE, 1, 1, jobs_show },
-	{ "logs", MAY_QUEUE, 1, 1, jobs_logs },
-	{ "top", MAY_QUEUE, 0, 0, jobs_top },
-	{ "add", MUST_QUEUE, 1, 2, jobs_add },
-	{ "retry", MAY_QUEUE, 1, 1, jobs_retry },
-	{ "retry-all", MUST_QUEUE, 0, 0, jobs_retry_all },
-	{ "cancel", MAY_QUEUE, 1, 1, jobs_cancel },
-	{ "remove", MAY_QUEUE, 1, 1, jobs_remove },
-	{ "pause", MUST_QUEUE, 0, 0, jobs_pause },
-	{ "resume", MUST_QUEUE, 0, 0, jobs_resume },
-	{ "drain", MUST_QUEUE, 0, 0, jobs_drain },
-	{ "purge", MUST_QUEUE, 1, 1, jobs_purge },
-	{ "limit", MUST_QUEUE, 0, 0, jobs_limit },
-	{ "check", MAY_QUEUE, 0, 0, jobs_check },
+	{ "stats", MAY_QUEUE, 0, 0, "", 0, jobs_stats },
+	{ "list", MAY_QUEUE, 0, 1, "l", LIST_MAX, jobs_list },
+	{ "dead", MAY_QUEUE, 0, 0, "l", LIST_MAX, jobs_dead },
+	{ "show", MAY_QUEUE, 1, 1, "", 0, jobs_show },
+	{ "logs", MAY_QUEUE, 1, 1, "", 0, jobs_logs },
+	{ "top", MAY_QUEUE, 0, 0, "c", 0, jobs_top },
+	{ "add", MUST_QUEUE, 1, 2, "Of", 0, jobs_add },
+	{ "retry", MAY_QUEUE, 1, 1, "", 0, jobs_retry },
+	{ "retry-all", MUST_QUEUE, 0, 0, "l", LIMIT_MAX, jobs_retry_all },
+	{ "cancel", MAY_QUEUE, 1, 1, "", 0, jobs_cancel },
+	{ "remove", MAY_QUEUE, 1, 1, "", 0, jobs_remove },
+	{ "pause", MUST_QUEUE, 0, 0, "", 0, jobs_pause },
+	{ "resume", MUST_QUEUE, 0, 0, "", 0, jobs_resume },
+	{ "drain", MUST_QUEUE, 0, 0, "d", 0, jobs_drain },
+	{ "purge", MUST_QUEUE, 1, 1, "o", 0, jobs_purge },
+	{ "limit", MUST_QUEUE, 0, 0, "nR", 0, jobs_limit },
+	{ "check", MAY_QUEUE, 0, 0, "r", 0, jobs_check },
 };
 enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
 
@@ -117,6 +120,32 @@ take_option(struct jobs *w, int c, const char *name)
 	}
 }
 
+/* The first option that is not for this verb: a filter that is not looked at would be worse than
+ * none. NULL: all are. */
+static const char *
+stray_option(const struct jobs *w, size_t verb)
+{
+	for (size_t i = 0; options[i].name != NULL; i++)
+		if (w->given >> i & 1 && strchr(verbs[verb].takes, options[i].val) == NULL)
+			return options[i].name;
+	return NULL;
+}
+
+/* Why the verb can't have what was given; NULL: it can. */
+static const char *
+refused(const struct jobs *w, size_t verb)
+{
+	const char *stray = stray_option(w, verb);
+
+	if (stray != NULL)
+		return arena_format(
+		    w->scope->arena, "%s has no option --%s", verbs[verb].name, stray);
+	if (w->limit > verbs[verb].limit_most)
+		return arena_format(w->scope->arena, "%s: --limit is at most %lld",
+		    verbs[verb].name, (long long)verbs[verb].limit_most);
+	return NULL;
+}
+
 /* What the words behind the verb are. */
 static bool
 take_words(struct jobs *w, size_t verb, int count, char **word)
@@ -182,23 +211,25 @@ command_jobs(struct ctl *ctl, int argc, char **argv)
 		.limits = { QUEUE_LIMIT_LEAVE, QUEUE_LIMIT_LEAVE, QUEUE_LIMIT_LEAVE } };
 	int c, which = 0;
 
-	while ((c = getopt_long(argc, argv, "", options, &which)) != -1)
+	while ((c = getopt_long(argc, argv, "", options, &which)) != -1) {
 		if (!take_option(&w, c, options[which].name))
 			return c == '?' ? ctl_usage(ctl, "no such option, or without its value")
 			                : ctl_usage(ctl, arena_format(w.scope->arena,
 			                                     "--%s does not take %s",
 			                                     options[which].name, optarg));
+		w.given |= UINT64_C(1) << which;
+	}
 	if (optind == argc)
 		return ctl_usage(ctl, "wants a verb");
 	for (size_t i = 0; i < VERBS; i++) {
 		if (strcmp(argv[optind], verbs[i].name) != 0)
 			continue;
-		if (take_words(&w, i, argc - optind - 1, argv + optind + 1))
-			return run_verb(&w, i);
-		return ctl_usage(ctl, arena_format(w.scope->arena,
-		                          "%s: the words behind it are not right, or there is "
-		                          "no such queue",
-		                          verbs[i].name));
+		if (!take_words(&w, i, argc - optind - 1, argv + optind + 1))
+			return ctl_usage(ctl, arena_format(w.scope->arena,
+			                          "%s: the words behind it are not right, "
+			                          "or there is no such queue",
+			                          verbs[i].name));
+		return refused(&w, i) ? ctl_usage(ctl, refused(&w, i)) : run_verb(&w, i);
 	}
 	return ctl_usage(
 	    ctl, arena_format(w.scope->arena, "there is no verb %s", argv[optind]));

@@ -17,12 +17,14 @@ enum {
 	TOP_ARENA_MAX = 64 * KIB * KIB,
 	JOBS_SHOWN = 50,
 	ROWS_DEFAULT = 24,
+	COLUMNS_DEFAULT = 80,
+	COLUMNS_WIDE = 116, /* of the table that has all figures */
 	ERROR_POINTS = 60,
 };
 
-/* Another screen and no cursor, and back (ECMA-48, xterm). */
-#define SCREEN_BEGIN "\033[?1049h\033[?25l"
-#define SCREEN_END "\033[?25h\033[?1049l"
+/* Another screen, no cursor, and lines that are cut at the edge, and back (ECMA-48, xterm). */
+#define SCREEN_BEGIN "\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_END "\033[?7h\033[?25h\033[?1049l"
 #define SCREEN_CLEAR "\033[H\033[J"
 
 struct look {
@@ -55,11 +57,33 @@ look(struct top *t)
 	return OK;
 }
 
+/* What matters most, in 79 columns. */
 static void
-draw_queues(const struct top *t)
+draw_narrow(const struct top *t, double seconds)
+{
+	printf("%-11s %-6s %7s %6s %7s %7s %6s %8s %6s %6s\n", "queue", "", "waiting", "active",
+	    "delayed", "blocked", "failed", "oldest s", "in/s", "done/s");
+	for (size_t i = 0; i < t->now.queues; i++) {
+		const struct queue_stats *s = &t->now.queue[i].stats;
+		const struct queue_stats *b = t->before.at ? &t->before.queue[i].stats : s;
+		printf("%-11s %-6s %7lld %6lld %7lld %7lld %6lld %8.1f %6.0f %6.0f\n",
+		    t->now.queue[i].name, s->paused ? "paused" : "", (long long)s->waiting,
+		    (long long)s->active, (long long)s->delayed, (long long)s->blocked,
+		    (long long)s->dead, (double)s->oldest_ms / 1000,
+		    (double)(s->added - b->added) / seconds,
+		    (double)(s->completed - b->completed) / seconds);
+	}
+}
+
+static void
+draw_queues(const struct top *t, int columns)
 {
 	double seconds = (double)(t->now.at - t->before.at) / 1e6;
 
+	if (t->terminal && columns < COLUMNS_WIDE) {
+		draw_narrow(t, seconds);
+		return;
+	}
 	jobs_table_head(true);
 	for (size_t i = 0; i < t->now.queues; i++)
 		jobs_table_line(&t->now.queue[i],
@@ -122,21 +146,23 @@ static enum err
 draw(struct top *t)
 {
 	struct winsize size;
-	int rows = ROWS_DEFAULT;
+	int rows = ROWS_DEFAULT, columns = COLUMNS_DEFAULT;
 	enum err e = look(t);
 
 	if (t->terminal) {
 		fputs(SCREEN_CLEAR, stdout);
 		puts("CodeGram's queues; q ends\n");
-		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
 			rows = size.ws_row;
+			columns = size.ws_col;
+		}
 	}
 	if (e != OK)
 		return e;
 	if (t->w->ctl->json && !t->terminal)
 		draw_json(t);
 	else
-		draw_queues(t);
+		draw_queues(t, columns);
 	if (t->terminal) {
 		rows -= (int)t->now.queues + 6;
 		TRY(draw_jobs(t, "active", "running", rows / 2));
@@ -145,7 +171,8 @@ draw(struct top *t)
 	return OK;
 }
 
-static void
+/* False: nobody reads it any more. */
+static bool
 round_of(struct top *t)
 {
 	enum err e;
@@ -158,8 +185,8 @@ round_of(struct top *t)
 		    *t->scope.fault.story ? t->scope.fault.story : err_row(e)->message);
 	else
 		t->before = t->now;
-	fflush(stdout);
 	arena_reset(t->scope.arena);
+	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 /* Until the next look is due; true: somebody wants an end. */
@@ -224,7 +251,8 @@ jobs_top(struct jobs *w)
 	for (int64_t i = 0; w->count == 0 || i < w->count; i++) {
 		if (i > 0 && rest(&t))
 			break;
-		round_of(&t);
+		if (!round_of(&t))
+			break;
 	}
 	screen_end(&t);
 	arena_free(t.scope.arena);

@@ -110,7 +110,8 @@ send_events(struct mover *m, const struct mover_target *t, const struct uuid *ge
 	    m->redis, t->name, generation->text, batch, events, n, answer, m->scope);
 }
 
-/* A row whose options can't be read is a plain job: late words must not lose it. */
+/* Words that can't be read must not lose the job: it goes without them, and with the others, as
+ * far as they fit together. */
 static enum err
 item_of(struct mover *m, const struct mover_target *t, const struct uuid *generation,
     const struct outbox_row *row, struct queue_item *item)
@@ -139,7 +140,9 @@ item_of(struct mover *m, const struct mover_target *t, const struct uuid *genera
 	    L_TEXT("reason", m->scope->fault.count ? m->scope->fault.fields[0].message
 	                                           : m->scope->fault.story));
 	fault_reset(&m->scope->fault);
-	*item = plain;
+	if (queue_fits(item, m->scope) != OK)
+		*item = plain;
+	fault_reset(&m->scope->fault);
 	return OK;
 }
 

@@ -493,7 +493,7 @@ chaos(unsigned seed)
 }
 
 /* Every program restarted while people like: nobody is refused, nothing is lost. */
-Test(chaos, restarts)
+Test(chaos, restarts, .timeout = 180)
 {
 	static const char *const parts[] = { "api-all", "scheduler", "worker", "relay",
 		"api-login" };
@@ -518,17 +518,17 @@ Test(chaos, restarts)
 	munmap(shared, sizeof(*shared));
 }
 
-Test(chaos, seed_1)
+Test(chaos, seed_1, .timeout = 180)
 {
 	chaos(1);
 }
 
-Test(chaos, seed_2)
+Test(chaos, seed_2, .timeout = 180)
 {
 	chaos(2);
 }
 
-Test(chaos, seed_3)
+Test(chaos, seed_3, .timeout = 180)
 {
 	chaos(3);
 }

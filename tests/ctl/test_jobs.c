@@ -105,6 +105,10 @@ Test(jobs, wrong_words)
 	cr_expect_eq(JOBS("limit", "email", "--rate", "5/0"), 2);
 	cr_expect_eq(JOBS("limit", "email", "--concurrency", "-1"), 2);
 	cr_expect_eq(JOBS("add", "email", "x", "--nonsense", "1"), 2);
+	cr_expect_eq(JOBS("list", "email", "--limit", "501"), 2, "more would hold up Redis");
+	cr_expect_eq(JOBS("drain", "email", "--older-than", "60"), 2, "not a filter of drain");
+	cr_expect_eq(JOBS("cancel", "no-such-job", "--delay", "5"), 2);
+	cr_expect_eq(JOBS("stats", "--repair"), 2);
 	cr_expect_eq(JOBS("list", "email", "lost"), 1);
 	cr_expect_eq(JOBS("show", "no-such-job"), 1);
 	cr_expect_eq(JOBS("retry", "no-such-job"), 1);

@@ -22,9 +22,9 @@ static pid_t child;
 static int terminal;
 
 static void
-open_top(void)
+open_top_of(unsigned short rows, unsigned short columns)
 {
-	struct winsize size = { .ws_row = ROWS, .ws_col = COLUMNS };
+	struct winsize size = { .ws_row = rows, .ws_col = columns };
 
 	length = 0;
 	child = forkpty(&terminal, NULL, NULL, &size);
@@ -34,6 +34,12 @@ open_top(void)
 		_exit(127);
 	}
 	cr_assert_gt(child, 0);
+}
+
+static void
+open_top(void)
+{
+	open_top_of(ROWS, COLUMNS);
 }
 
 static double
@@ -114,6 +120,50 @@ Test(top, on_a_terminal)
 	cr_expect_not_null(strstr(screen, "\033[?25h"), "and the cursor");
 	stack_ctl(out, sizeof(out), "jobs", "resume", "email", NULL);
 	stack_ctl(out, sizeof(out), "jobs", "cancel", "seen-running", NULL);
+}
+
+/* On the smallest usual terminal nothing is pushed off its upper edge: at most 23 lines, and
+ * none goes on in the next row. */
+Test(top, eighty_columns)
+{
+	char out[1024], id[32];
+	const char *frame, *head;
+	int lines = 0;
+
+	for (int i = 0; i < 12; i++) {
+		snprintf(id, sizeof(id), "many-failed-%02d", i);
+		cr_assert_eq(stack_ctl(out, sizeof(out), "jobs", "add", "maintenance",
+		                 "test.fail", "{}", "--id", id, "--attempts", "1", NULL),
+		    0);
+	}
+	open_top_of(24, 80);
+	cr_expect(comes(0, "many-failed-11", 10), "%s", screen);
+	cr_expect(comes(length, "failed last", 5));
+	cr_expect(comes(length, "\033[H\033[J", 5));
+	cr_expect_eq(write(terminal, "q", 1), 1);
+	cr_expect_eq(ended(5), 0);
+	cr_expect_not_null(strstr(screen, "\033[?7l"), "lines are cut at the edge");
+	cr_expect_not_null(strstr(screen, "\033[?7h"), "until the end");
+	cr_assert_not_null(frame = strstr(screen, "\033[H\033[J"));
+	cr_assert_not_null(frame = strstr(frame + 1, "\033[H\033[J"));
+	cr_assert_not_null(head = strstr(frame, "queue "));
+	cr_expect_leq(strcspn(head, "\r\n"), 80, "the table fits: %s", head);
+	for (const char *p = frame + 1; *p && strncmp(p, "\033[H\033[J", 6) != 0; p++)
+		lines += *p == '\n';
+	cr_expect_leq(lines, 23, "%d lines: %s", lines, frame);
+}
+
+/* Whoever reads no longer ends it. */
+Test(top, ends_with_its_reader)
+{
+	char command[512], out[4096];
+	const char *argv[] = { "sh", "-c", command, NULL };
+	double began = now();
+
+	snprintf(command, sizeof(command),
+	    "timeout 15 tools/stack ctl '%s' jobs top | head -n 1", stack_dir());
+	cr_expect_eq(run_command(argv, out, sizeof(out)), 0, "%s", out);
+	cr_expect_lt(now() - began, 12.0);
 }
 
 Test(top, ends_by_control_c)

@@ -166,6 +166,31 @@ Test(admin, limits)
 	cr_expect_eq(a.status, 400);
 	cr_expect_str_eq(text_at(&a, "error.details.0.field"), "/rate_ms");
 	forget(&a);
+	a = call("PATCH", QUEUE_PATH, "{\"rate_ms\":2000}");
+	cr_expect_eq(a.status, 400, "nothing is passed over in silence: %s", a.body);
+	cr_expect_str_eq(text_at(&a, "error.details.0.field"), "/rate");
+	forget(&a);
+}
+
+/* All that ending a member of a batch does is within the rights of codegram-api. */
+Test(admin, batch)
+{
+	struct answer a;
+
+	expect_call("POST", ADMIN_PATH "/jobs",
+	    "{\"queue\":\"email\",\"name\":\"member\",\"opts\":{\"jobId\":\"batch-member\","
+	    "\"batch\":{\"id\":\"rights\"}}}",
+	    201);
+	expect_call("POST", ADMIN_PATH "/jobs",
+	    "{\"queue\":\"email\",\"name\":\"final\",\"opts\":{\"jobId\":\"batch-final\","
+	    "\"batch\":{\"id\":\"rights\",\"total\":1,\"final\":true}}}",
+	    201);
+	expect_call("POST", ADMIN_PATH "/jobs/batch-member/cancel", NULL, 200);
+	a = call("GET", ADMIN_PATH "/jobs/batch-final", NULL);
+	cr_expect_str_eq(text_at(&a, "data.state"), "waiting", "%s", a.body);
+	forget(&a);
+	expect_call("DELETE", ADMIN_PATH "/jobs/batch-final", NULL, 204);
+	expect_call("DELETE", ADMIN_PATH "/jobs/batch-member", NULL, 204);
 }
 
 /* ---- schedules */

@@ -14,7 +14,7 @@ make -s
 make -s install "DESTDIR=$to" PREFIX=/usr
 for file in usr/bin/codegramctl usr/sbin/codegram-api usr/sbin/codegram-relay usr/sbin/codegram-scheduler usr/sbin/codegram-worker usr/share/codegram/sql/grant.sql \
 	usr/share/codegram/sql/migrate/0001_foundation.sql usr/lib/sysusers.d/codegram.conf \
-	usr/share/codegram/site/index.html usr/share/codegram/site/admin/admin.js usr/lib/tmpfiles.d/codegram.conf etc/codegram/codegram.conf etc/nginx/codegram/nginx.conf \
+	usr/share/codegram/site/index.html usr/share/codegram/site/text.js usr/share/codegram/site/admin/admin.js usr/lib/tmpfiles.d/codegram.conf etc/codegram/codegram.conf etc/nginx/codegram/nginx.conf \
 	usr/lib/systemd/system/codegram-api@.socket; do
 	[[ -e $to/$file ]] || bad "$file is missing"
 done

@@ -281,7 +281,8 @@ Test(plan, i_options_of_the_outbox)
 	    "('job', 'push', 'good', '{}', '{\"attempts\": 7, \"priority\": 1, \"owner\": "
 	    "\"00000000-0000-4000-8000-000000000001\", \"concurrency\": {\"key\": \"k\"}, "
 	    "\"backoff\": {\"type\": \"fixed\", \"delay\": 10}}'), "
-	    "('job', 'push', 'bad', '{}', '{\"attempts\": \"many\"}')");
+	    "('job', 'push', 'bad', '{}', '{\"attempts\": \"many\", \"unique\": \"once\", "
+	    "\"delay\": 3600000}')");
 	cr_assert(wait_until(all_sent, NULL, 10));
 	stack_sql("select string_agg(left(t.generation::text, 8) || '-' || o.id, ' ' order by "
 	          "o.name desc) from outbox o join outbox_target t using (target) "
@@ -295,7 +296,8 @@ Test(plan, i_options_of_the_outbox)
 	cr_expect_str_eq(v.owner, "00000000-0000-4000-8000-000000000001");
 	cr_expect_eq(v.attempts_allowed, 7);
 	v = view_of("push", bad);
-	cr_expect_str_eq(v.state, "waiting");
+	cr_expect_str_eq(v.state, "delayed", "the words that are right hold");
+	cr_expect_str_eq(v.unique, "once");
 	cr_expect_eq(v.attempts_allowed, 0);
 	cr_expect(scheduler_logged("outbox.options_refused.*/attempts"));
 }

@@ -1,11 +1,11 @@
 /* admin: the operators' page: who may look (a token, pasted once for each tab) and which view is
- * shown. text.js writes, api.js calls, frame.js polls; queues, jobs and schedules are the views. */
+ * shown. frame.js polls; queues, jobs and schedules are the views. */
 import { call, reason, session } from './api.js';
 import { startFrame, stop, watch } from './frame.js';
 import { jobsView, jobView, startJobs } from './jobs.js';
 import { queuesView } from './queues.js';
 import { schedulesView } from './schedules.js';
-import { $, put } from './text.js';
+import { $, put } from '../text.js';
 
 const views = { queues: queuesView, jobs: jobsView, job: jobView, schedules: schedulesView };
 const parentOf = { job: 'jobs' };

@@ -1,8 +1,8 @@
-/* frame: how any view lives: it is read once a second while somebody looks, its rows keep their
- * place, its buttons ask first and say what came of it.
+/* frame: how any view lives: it is read once a second while somebody looks, and its buttons say
+ * what came of it.
  * A view is { title, read(words) → data, show(data, words), leave() }. */
 import { call, isEnd, reason, session } from './api.js';
-import { $, element, plain, put, span } from './text.js';
+import { $, element, plain, put, span } from '../text.js';
 
 const POLL_MS = 1000, LONGEST_PAUSE_MS = 30000;
 
@@ -93,23 +93,6 @@ export async function act(work) {
 	refresh();
 }
 
-/* Resolves to null, or to whether the box (if there is one) is ticked. */
-export function ask(title, text, yes, box) {
-	const dialog = $('confirm');
-	put($('confirm-title'), title);
-	put($('confirm-text'), text);
-	put($('confirm-yes'), yes);
-	put($('confirm-box-text'), box || '');
-	$('confirm-choice').hidden = !box;
-	$('confirm-box').checked = false;
-	dialog.returnValue = '';
-	dialog.showModal();
-	$('confirm-no').focus();
-	return new Promise((resolve) => {
-		dialog.onclose = () => resolve(dialog.returnValue === 'yes' ? $('confirm-box').checked : null);
-	});
-}
-
 export function label(button, text, about) {
 	put(button, text);
 	button.setAttribute('aria-label', plain(text + ': ' + about));
@@ -125,42 +108,10 @@ export function button(text, about, work, className) {
 
 export const post = (path, body) => call('POST', path, body);
 
-/* ---- rows */
-
-const fillOf = new WeakMap();
-
-/* One row for each item. A row keeps its element as long as its key is there, so that the
- * reader's focus and selection survive a new reading. make(item) → [row, fill(item)]. */
-export function rows(body, items, keyOf, make) {
-	const kept = new Map([...body.children].map((row) => [row.dataset.key, row]));
-	const wanted = new Set(items.map(keyOf));
-	for (const [key, row] of kept) {
-		if (wanted.has(key))
-			continue;
-		if (row.contains(document.activeElement))
-			body.closest('section').querySelector('h2').focus();
-		row.remove();
-	}
-	items.forEach((item, i) => {
-		let row = kept.get(keyOf(item));
-		if (!row) {
-			const [made, fill] = make(item);
-			row = made;
-			row.dataset.key = keyOf(item);
-			fillOf.set(row, fill);
-		}
-		if (body.children[i] !== row)
-			body.insertBefore(row, body.children[i] || null);
-		fillOf.get(row)(item);
-	});
-}
-
 export const fragment = (view, words) => '#' + view + '?' + new URLSearchParams(words);
 
 export function startFrame(end) {
 	onEnd = end;
 	$('live').onchange = refresh;
-	$('confirm-no').onclick = () => $('confirm').close('');
-	$('confirm-yes').onclick = () => $('confirm').close('yes');
 	document.onvisibilitychange = () => document.hidden || refresh();
 }

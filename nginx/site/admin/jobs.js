@@ -1,9 +1,10 @@
 /* jobs: those of one state, and one of them with its payload, options, errors, progress and log
  * lines; retry, cancel, remove. Which view and which job stands in the address behind the #. */
 import { call } from './api.js';
-import { act, ask, fragment, post, rows } from './frame.js';
+import { ask } from '../ask.js';
+import { act, fragment, post } from './frame.js';
 import { STATES } from './queues.js';
-import { $, element, empty, plain, put, putTime, rowHead, whole, written } from './text.js';
+import { $, element, empty, plain, put, putTime, rowHead, rows, whole, written } from '../text.js';
 
 const tries = (job) => whole(job.attempts_made) + (job.attempts ? ' of ' + whole(job.attempts) : '');
 

@@ -1,8 +1,9 @@
 /* queues: what waits, runs and failed in each queue, and how fast it goes; pause, limits, retry
  * and drain. Rates are made here, from the totals of readings of the last seconds. */
 import { call, reason } from './api.js';
-import { act, ask, button, fragment, label, post, rows } from './frame.js';
-import { $, element, put, rowHead, span, whole } from './text.js';
+import { ask } from '../ask.js';
+import { act, button, fragment, label, post } from './frame.js';
+import { $, element, put, rowHead, rows, span, whole } from '../text.js';
 
 const RATE_MS = 10000, RETRY_CHUNK = 100;
 const LIMITS = ['concurrency', 'rate', 'rate_ms'];

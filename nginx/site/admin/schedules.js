@@ -1,7 +1,7 @@
 /* schedules: what the clock makes, when it did last, when it will again, what is overdue. */
 import { call } from './api.js';
-import { button, post, rows } from './frame.js';
-import { $, element, put, putTime, rowHead } from './text.js';
+import { button, post } from './frame.js';
+import { $, element, put, putTime, rowHead, rows } from '../text.js';
 
 async function run(name) {
 	await post('/schedules/' + encodeURIComponent(name) + '/run');

@@ -1,5 +1,5 @@
-/* text: how things are written on the operators' page. What the API tells is hostile (payloads,
- * errors, names): it enters the page by textContent alone, here. */
+/* text: how things are written on both pages. What the API tells is hostile (payloads, errors,
+ * names): it enters a page by textContent alone, here. */
 const TEXT_MAX = 100000;
 
 export const $ = (id) => document.getElementById(id);
@@ -66,4 +66,34 @@ export function putTime(node, time, both) {
 	const text = known ? distance(time) : '–';
 	put(node, known && both ? String(time).replace('T', ' ') + ' (' + text + ')' : text);
 	node.title = known ? time : '';
+}
+
+/* ---- rows */
+
+const fillOf = new WeakMap();
+
+/* One row for each item. A row keeps its element as long as its key is there, so that the
+ * reader's focus and selection survive a new reading. make(item) → [row, fill(item)]. */
+export function rows(body, items, keyOf, make) {
+	const kept = new Map([...body.children].map((row) => [row.dataset.key, row]));
+	const wanted = new Set(items.map(keyOf));
+	for (const [key, row] of kept) {
+		if (wanted.has(key))
+			continue;
+		if (row.contains(document.activeElement))
+			body.closest('section').querySelector('h2').focus();
+		row.remove();
+	}
+	items.forEach((item, i) => {
+		let row = kept.get(keyOf(item));
+		if (!row) {
+			const [made, fill] = make(item);
+			row = made;
+			row.dataset.key = keyOf(item);
+			fillOf.set(row, fill);
+		}
+		if (body.children[i] !== row)
+			body.insertBefore(row, body.children[i] || null);
+		fillOf.get(row)(item);
+	});
 }
