@@ -13,7 +13,7 @@ choose_github() { # before the configuration is written
 	fi
 	! pid_of github >/dev/null || return 0
 	until [[ -n $github_port ]] && ! port_taken "$github_port"; do
-		github_port=$((20000 + RANDOM % 12000))
+		github_port=$((port_from + RANDOM % port_span))
 	done
 	remember
 }

@@ -2,6 +2,7 @@
  * row, its notification once, its event for the one who listens (or a word that she must look
  * herself, and she does), and its job's effect. One seed a test; CODEGRAM_CHAOS_SECONDS makes
  * each longer. */
+/* long: 50 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -4,6 +4,7 @@
  * in job_done, which begins with nothing in its way but job_once(); a row that came back under
  * another id would have it twice. CODEGRAM_CHAOS_SEEDS=20 takes that many seeds, in groups of
  * five, each group with a ledger of its own. */
+/* long: 60 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdatomic.h>

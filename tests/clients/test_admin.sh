@@ -2,6 +2,7 @@
 # The operators' page in a real browser, on a stack whose worker has the test jobs: who may look,
 # queues that move, pause, limits, failed jobs, hostile payloads, schedules; what it says when
 # the token ends, requests are too many or Redis is away; keys and labels.
+# long: 45 s
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -2,6 +2,7 @@
 # github_client: CodeGram's client of GitHub against servers that others wrote: answers that
 # Octokit recorded from GitHub (pages, a renamed repository), and Prism's mock of GitHub's own
 # OpenAPI description, which refuses a wrong request. All in a network of its own.
+# long: 20 s
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

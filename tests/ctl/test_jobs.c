@@ -1,6 +1,7 @@
 /* codegramctl jobs: every verb, in words and as JSON, with a real Redis behind it; and that
  * check sees what was broken by hand. The worker is stopped where a test needs a queue that
  * stands still. */
+/* long: 30 s */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* rekey: tokens in the database are sealed, each bound to its row, and sealed anew with another
  * key while the old one still opens; cut off anywhere, run beside sign-ins. */
+/* long: 20 s */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdio.h>

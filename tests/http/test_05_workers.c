@@ -1,4 +1,5 @@
 /* Faults of the pool under load: what is read never fails, what was acknowledged is there. */
+/* long: 35 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* PostgreSQL and Redis away, frozen, restarted: as the table "Without Redis, without
  * PostgreSQL" of the README says, within its times. */
+/* long: 48 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>

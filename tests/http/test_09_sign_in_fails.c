@@ -1,5 +1,6 @@
 /* Signing in when something is wrong: GitHub refuses, stumbles or stands still; the person may
  * not; somebody else's page uses the cookie. Each time a reason, and everybody else goes on. */
+/* long: 20 s */
 #include "http/journey.h"
 
 #include <signal.h>

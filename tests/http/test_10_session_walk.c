@@ -1,6 +1,7 @@
 /* A random walk over refresh tokens beside a model of what must happen: 10,000 steps on the
  * database's own function and a shorter one over HTTP. The model knows no
  * SQL: tokens, their children, whether they were used, and when. */
+/* long: 20 s */
 #include "http/auth.h"
 
 #include <libpq-fe.h>

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What `make install` puts where, and whether systemd and nginx take it as it is.
+# long: 60 s
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -10,7 +11,8 @@ bad() {
 	exit 1
 }
 
-make -s
+mkdir -p build
+flock build/.lock make -s -j "$(nproc)"
 make -s install "DESTDIR=$to" PREFIX=/usr
 for file in usr/bin/codegramctl usr/sbin/codegram-api usr/sbin/codegram-relay usr/sbin/codegram-scheduler usr/sbin/codegram-worker usr/share/codegram/sql/grant.sql \
 	usr/share/codegram/sql/migrate/0001_foundation.sql usr/lib/sysusers.d/codegram.conf \

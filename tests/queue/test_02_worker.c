@@ -1,4 +1,5 @@
 /* The worker in a whole CodeGram: what jobs come to, whoever is killed, frozen or away. */
+/* long: 125 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>

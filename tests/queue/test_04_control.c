@@ -1,5 +1,6 @@
 /* What people and jobs may ask of the worker while it runs: cancel, progress, limits, pause,
  * batches, other settings. Two workers where limits must hold over all. */
+/* long: 25 s */
 #include "queue/worker.h"
 
 #include "queue/options.h"

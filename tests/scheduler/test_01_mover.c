@@ -1,5 +1,6 @@
 /* The mover between a real PostgreSQL and a real Redis: every row arrives, each once, in order,
  * whatever dies meanwhile. */
+/* long: 90 s */
 #include "scheduler/moved.h"
 
 #include <sys/prctl.h>
