@@ -48,13 +48,17 @@ grant select on users, follows, snippets, snippet_likes, tally to "codegram-work
 grant update (followers_count, following_count, snippets_count) on users to "codegram-worker";
 grant update (likes_count) on snippets to "codegram-worker";
 
-grant select on github_connections, github_syncs, repositories, github_contributions
-  to "codegram-api";
-grant update (state, reason, told_at, updated_at) on github_connections to "codegram-api";
-grant select, update on github_connections to "codegram-worker";
-grant select, insert, update, delete on github_pages, github_syncs, repositories,
-  github_contributions to "codegram-worker";
-grant update (github_public_repos) on users to "codegram-worker";
+-- What GitHub said is written by the worker alone; the api asks for syncs, and has no token.
+revoke execute on function take_repositories, end_repositories, miss_repository, begin_sync, step_sync,
+  stop_github, disconnect_github, github_pages_forget from "codegram-api", "codegram-login";
+revoke execute on function ask_sync, ask_contributions, leave_github, take_delivery
+  from "codegram-login", "codegram-worker";
+grant select on github_syncs, repositories, github_contributions to "codegram-api";
+grant select (user_id, github_id, login, scopes, state, reason, budget_limit, budget_remaining,
+  budget_reset, not_before) on github_connections to "codegram-api";
+grant select, update (login, token, updated_at) on github_connections to "codegram-worker";
+grant select, update on github_syncs, repositories to "codegram-worker";
+grant select, insert, update on github_pages, github_contributions to "codegram-worker";
 
 grant select, insert, update, delete on all tables in schema public to "codegram-ctl";
 revoke insert, update, delete on schema_migrations from "codegram-ctl";

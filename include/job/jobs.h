@@ -15,6 +15,10 @@ extern const size_t job_count;
 /* The row of that name, or NULL. */
 const struct job_row *job_find(const char *name);
 
+/* What the syncs count; before fork. */
+struct counter_file;
+void github_counters(struct counter_file *stats);
+
 /* Puts JOB_OPTIONS in force: in `rows` (job_count of them) and in queues[]. False: it is
  * refused, which the log says, and what was there stays. */
 bool jobs_tune(const char *options, struct job_row *rows);

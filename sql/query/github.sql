@@ -1,29 +1,25 @@
 -- A person's connection to GitHub, and how each sync of theirs goes.
 -- by: codegram-worker
 
+-- signed_in: when its token came; whoever acts for an older one must not.
 -- name: github_connection(person uuid) :one=github_connection
 select c.github_id, c.login, encode(c.token, 'hex') as token, c.state,
+  u.deleted_at is null and u.suspended_at is null as is_active,
+  coalesce(to_micros(c.checked_at), 0) as signed_in, c.waits,
   coalesce(c.budget_limit, -1) as budget_limit, coalesce(c.budget_remaining, -1) as budget_remaining,
   coalesce(to_seconds(c.budget_reset), -1) as budget_reset,
   coalesce((extract(epoch from c.not_before) * 1000)::bigint, 0) as not_before_ms
 from github_connections c join users u on u.id = c.user_id
-where c.user_id = :person and u.deleted_at is null and u.suspended_at is null;
+where c.user_id = :person;
 
--- What the answers said of the token's budget; -1: nothing.
--- name: github_budget(person uuid, most int, remaining int, reset int, not_before_ms int) :none
-update github_connections set budget_limit = nullif(:most, -1),
-  budget_remaining = nullif(:remaining, -1),
-  budget_reset = to_timestamp(nullif(:reset, -1)),
-  not_before = case when :not_before_ms > 0 then to_timestamp(:not_before_ms / 1000.0) end
-where user_id = :person;
-
--- name: github_stop(person uuid, reason text) :none
-select disconnect_github(:person, :reason);
+-- False: the person signed in anew meanwhile.
+-- name: github_stop(person uuid, signed_in int, reason text) :one=github_stopped
+select stop_github(:person, :signed_in, :reason) as stopped;
 
 -- After the grant was taken back there is no token any more.
--- name: github_forget(person uuid) :none
+-- name: github_forget(person uuid, signed_in int) :none
 update github_connections set token = null, updated_at = now()
-where user_id = :person and state = 'disconnected';
+where user_id = :person and state = 'disconnected' and coalesce(to_micros(checked_at), 0) = :signed_in;
 
 -- name: github_kept(person uuid, url text) :many=github_kept_row
 select etag, last_modified, next_url from github_pages where user_id = :person and url = :url;
@@ -34,83 +30,108 @@ values (:person, :url, :etag, :last_modified, :next_url)
 on conflict (user_id, url) do update set etag = excluded.etag,
   last_modified = excluded.last_modified, next_url = excluded.next_url;
 
--- Begins a pass, or goes on with one that was cut off.
 -- name: sync_begin(person uuid, kind text, job_id text, run uuid) :one=sync_place
-insert into github_syncs as s (user_id, kind, state, job_id, run_id, started_at)
-values (:person, :kind, 'running', :job_id, :run, now())
-on conflict (user_id, kind) do update set state = 'running', job_id = excluded.job_id,
-  not_before = null, error = null,
-  run_id = coalesce(s.run_id, excluded.run_id),
-  next_url = case when s.run_id is not null then s.next_url end,
-  started_at = case when s.run_id is not null then s.started_at else now() end,
-  finished_at = case when s.run_id is null then null else s.finished_at end,
-  percent = case when s.run_id is not null then s.percent else 0 end,
-  requests = case when s.run_id is not null then s.requests else 0 end,
-  not_modified = case when s.run_id is not null then s.not_modified else 0 end,
-  created = case when s.run_id is not null then s.created else 0 end,
-  updated = case when s.run_id is not null then s.updated else 0 end,
-  deleted = case when s.run_id is not null then s.deleted else 0 end,
-  unchanged = case when s.run_id is not null then s.unchanged else 0 end,
-  failed = case when s.run_id is not null then s.failed else 0 end
-returning run_id, next_url;
+select run_id, turn, next_url, pages from begin_sync(:person, :kind, :job_id, :run);
 
--- A step that is done, with what it came to.
--- name: sync_step(person uuid, kind text, next_url text, percent int, requests int, not_modified int, created int, updated int, unchanged int, failed int) :none
-update github_syncs set next_url = :next_url, percent = :percent, requests = requests + :requests,
-  not_modified = not_modified + :not_modified, created = created + :created,
-  updated = updated + :updated, unchanged = unchanged + :unchanged, failed = failed + :failed
-where user_id = :person and kind = :kind;
+-- kind: null for what keeps no record. counts, budget: JSON objects.
+-- name: sync_step(person uuid, kind text, turn int, signed_in int, next_url text, percent int, counts text, budget text) :one=sync_word
+select step_sync(:person, :kind, :turn, :signed_in, :next_url, :percent, :counts::jsonb, :budget::jsonb) as word;
 
--- name: sync_wait(person uuid, kind text, until_ms int, why text) :none
-update github_syncs set state = 'waiting', not_before = to_timestamp(:until_ms / 1000.0), error = :why
-where user_id = :person and kind = :kind;
+-- stumbled: it brought nothing.
+-- name: sync_wait(person uuid, kind text, turn int, until_ms int, why text, stumbled bool) :none
+update github_syncs set state = 'waiting', not_before = to_timestamp(:until_ms / 1000.0), error = :why,
+  stumbles = stumbles + case when :stumbled then 1 else 0 end, touched_at = now()
+where user_id = :person and kind = :kind and turn = :turn;
 
--- name: sync_end(person uuid, kind text, deleted int) :none
+-- name: sync_stumbles(person uuid, kind text) :one=repository_seen
+select coalesce(max(stumbles), 0) as count from github_syncs where user_id = :person and kind = :kind;
+
+-- name: sync_end(person uuid, kind text, turn int) :none
 update github_syncs set state = 'idle', run_id = null, next_url = null, not_before = null,
-  error = null, percent = 100, finished_at = now(), deleted = deleted + :deleted
-where user_id = :person and kind = :kind;
+  error = null, percent = 100, finished_at = now(), touched_at = now(), stumbles = 0,
+  result = jsonb_build_object('created', created, 'updated', updated, 'deleted', deleted,
+    'unchanged', unchanged, 'failed', failed, 'requests', requests, 'not_modified', not_modified)
+where user_id = :person and kind = :kind and turn = :turn;
 
--- name: sync_fail(person uuid, kind text, why text) :none
+-- turn: -1 for whoever has it.
+-- name: sync_fail(person uuid, kind text, turn int, why text) :none
 update github_syncs set state = 'failed', run_id = null, next_url = null, not_before = null,
-  error = :why, finished_at = now()
-where user_id = :person and kind = :kind;
+  error = :why, finished_at = now(), touched_at = now(), turn = turn + 1
+where user_id = :person and kind = :kind and (:turn < 0 or turn = :turn);
 
--- True when anything was changed by it.
+-- Trouble of our own: the queue tries again, from where it stopped.
+-- name: sync_trip(person uuid, kind text, why text) :none
+update github_syncs set state = 'waiting', error = :why, touched_at = now()
+where user_id = :person and kind = :kind and state = 'running';
+
+-- Those whose jobs were killed.
+-- name: sync_sweep() :none
+update github_syncs s set state = 'failed', run_id = null, next_url = null, not_before = null,
+  error = 'It ended without a word', finished_at = now(), turn = turn + 1
+where s.state not in ('idle', 'failed') and s.touched_at < now() - interval '15 minutes'
+  and sync_state_of(s) = 'failed';
+
 -- name: github_profile(person uuid, profile text) :none
+with renamed as (
+  update github_connections set login = :profile::jsonb->>'login'
+  where user_id = :person and login <> :profile::jsonb->>'login'
+)
 select take_github_profile(:person, :profile::jsonb);
 
--- What the connection's person sees of all this.
+-- What the connection's person sees of all this. The nightly jobs come at the same minute for a
+-- person, as plan_sync makes them.
 -- name: github_state(person uuid) :json
 -- by: codegram-api
-select coalesce(c.state = 'connected', false) as connected, c.login, c.scopes,
-  case when c.user_id is null then 'disconnected' when c.state <> 'connected' then 'disconnected'
-    when exists (select from github_syncs s where s.user_id = u.id and s.state = 'running') then 'running'
-    when exists (select from github_syncs s where s.user_id = u.id and s.state = 'waiting') then 'waiting'
-    when exists (select from github_syncs s where s.user_id = u.id and s.state = 'queued') then 'queued'
-    else 'idle' end as state,
-  c.reason,
-  case when c.user_id is null or c.state <> 'connected'
-    then 'Sign in with GitHub again: GET /api/v1/auth/github' end as what_to_do,
-  case when c.user_id is not null then jsonb_build_object('limit', c.budget_limit,
-    'remaining', c.budget_remaining, 'reset_at', json_time(c.budget_reset),
-    'not_before', json_time(case when c.not_before > now() then c.not_before end)) end as budget,
-  json_time((date_trunc('day', now() at time zone 'UTC') + interval '2 hours' +
-    case when (now() at time zone 'UTC')::time >= time '02:00' then interval '1 day' else interval '0' end)
-    at time zone 'UTC') as next_run,
-  coalesce((select jsonb_agg(jsonb_build_object('kind', s.kind, 'state', s.state, 'job_id', s.job_id,
+with sync as (
+  select s.*, sync_state_of(s) as now_state from github_syncs s where s.user_id = :person
+), whole as (
+  select bool_or(now_state = 'running') as runs, bool_or(now_state = 'waiting') as waits,
+    bool_or(now_state = 'queued') as queued, bool_or(now_state = 'failed') as failed,
+    avg(case when now_state = 'queued' then 0 when now_state in ('running', 'waiting') then percent
+      else 100 end)::int as percent,
+    max(finished_at) as last_run, max(not_before) filter (where now_state = 'waiting') as not_before,
+    coalesce(sum(requests), 0)::bigint as requests, coalesce(sum(not_modified), 0)::bigint as not_modified
+  from sync
+), person as (
+  select u.id, c.user_id is not null as known, coalesce(c.state = 'connected', false) as connected,
+    c.login, c.scopes, c.reason, c.budget_limit, c.budget_remaining, c.budget_reset, c.not_before,
+    interval '2 hours' + ((hashtextextended(u.id::text, 0) & 2147483647) % 3600000) * interval '1 ms' as at
+  from users u left join github_connections c on c.user_id = u.id where u.id = active_user(:person)
+), verdict as (
+  select case when not p.connected then 'disconnected' when w.runs then 'running'
+    when w.waits then 'waiting' when w.queued then 'queued' when w.failed then 'failed'
+    else 'idle' end as state from person p, whole w
+)
+select p.connected, p.login, p.scopes, v.state,
+  case when v.state in ('running', 'waiting', 'queued') then w.percent end as progress,
+  p.reason,
+  case v.state when 'disconnected' then 'Sign in with GitHub again: GET /api/v1/auth/github'
+    when 'waiting' then 'Nothing: it goes on by itself at ' ||
+      coalesce(json_time(w.not_before), 'the next try')
+    when 'failed' then 'Start it again: POST /api/v1/github/sync' end as what_to_do,
+  json_time(w.last_run) as last_run,
+  case when p.connected then json_time((date_trunc('day', (now() at time zone 'UTC') - p.at)
+    + interval '1 day' + p.at) at time zone 'UTC') end as next_run,
+  w.requests, w.not_modified,
+  (select s.result from sync s where s.kind = 'repositories') as result,
+  case when p.known then jsonb_build_object('limit', p.budget_limit,
+    'remaining', case when p.budget_reset <= now() then p.budget_limit else p.budget_remaining end,
+    'reset_at', json_time(p.budget_reset),
+    'not_before', json_time(case when p.not_before > now() then p.not_before end)) end as budget,
+  coalesce((select jsonb_agg(jsonb_build_object('kind', s.kind, 'state', s.now_state, 'job_id', s.job_id,
       'progress', s.percent, 'started_at', json_time(s.started_at), 'finished_at', json_time(s.finished_at),
       'not_before', json_time(s.not_before), 'requests', s.requests, 'not_modified', s.not_modified,
-      'result', jsonb_build_object('created', s.created, 'updated', s.updated, 'deleted', s.deleted,
-        'unchanged', s.unchanged, 'failed', s.failed), 'error', s.error) order by s.kind)
-    from github_syncs s where s.user_id = u.id), '[]') as syncs,
+      'so_far', jsonb_build_object('created', s.created, 'updated', s.updated, 'deleted', s.deleted,
+        'unchanged', s.unchanged, 'failed', s.failed), 'result', s.result,
+      'error', case when s.now_state <> s.state then 'It ended without a word' else s.error end)
+      order by s.kind) from sync s), '[]') as syncs,
   coalesce((select jsonb_object_agg(o.sync_state, o.n) from (select r.sync_state, count(*) as n
-    from repositories r where r.user_id = u.id group by 1) o), '{}') as outcomes,
+    from repositories r where r.user_id = p.id group by 1) o), '{}') as outcomes,
   coalesce((select jsonb_agg(jsonb_build_object('github_id', t.github_id, 'full_name', t.full_name,
       'outcome', t.sync_state, 'note', t.sync_note)) from (select r.* from repositories r
-    where r.user_id = u.id and r.sync_state in ('blocked', 'forbidden', 'gone', 'renamed')
+    where r.user_id = p.id and r.sync_state in ('blocked', 'forbidden', 'gone', 'renamed')
     order by r.id limit 100) t), '[]') as noteworthy
-from users u left join github_connections c on c.user_id = u.id
-where u.id = active_user(:person);
+from person p, whole w, verdict v;
 
 -- name: github_ask(person uuid, kind text, job_id text) :one=github_asked
 -- by: codegram-api
@@ -121,20 +142,9 @@ select ask_sync(active_user(:person), :kind, :job_id) as job_id;
 select exists (select from github_connections where user_id = active_user(:person)
   and state = 'connected') as connected;
 
--- The person's own wish; the grant is taken back by a job, which has the network.
--- name: github_disconnect(person uuid, job_id text) :none
+-- name: github_disconnect(person uuid, job_id text) :one=github_left
 -- by: codegram-api
--- else: NOT_FOUND
-with stopped as (
-  update github_connections set state = 'disconnected', reason = 'You disconnected it.',
-    told_at = now(), updated_at = now()
-  where user_id = active_user(:person) and token is not null returning user_id
-)
-insert into outbox (kind, target, name, data, opts)
-select 'job', 'github-sync', 'github-disconnect', jsonb_build_object('user_id', s.user_id),
-  jsonb_build_object('jobId', :job_id::text, 'owner', s.user_id, 'unique', 'disconnect:' || s.user_id,
-    'concurrency', jsonb_build_object('key', 'github:' || s.user_id, 'limit', 1))
-from stopped s;
+select leave_github(active_user(:person), :job_id) as had_token;
 
 -- name: github_delivery(id text, event text, action text, owner int, sender int, repository int) :one=github_delivered
 -- by: codegram-api

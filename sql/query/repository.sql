@@ -2,38 +2,60 @@
 
 -- name: repository_take(person uuid, page text, list text) :one=repository_counts
 -- by: codegram-worker
-select created, updated, unchanged from take_repositories(:person, :page, :list::jsonb);
+select created, updated, renamed, unchanged from take_repositories(:person, :page, :list::jsonb);
 
 -- A page that did not change: all that was on it is still there.
 -- name: repository_see(person uuid, page text) :one=repository_seen
 -- by: codegram-worker
 with seen as (
-  update repositories set misses = 0, synced_at = now(),
-    sync_state = case when sync_state = 'blocked' then 'blocked' else 'unchanged' end,
-    sync_note = case when sync_state = 'blocked' then sync_note end
-  where user_id = :person and page_url = :page returning 1
+  update repositories r set misses = 0, synced_at = now(), run_id = s.run_id,
+    sync_state = case when sync_state in ('blocked', 'forbidden') then sync_state else 'unchanged' end,
+    sync_note = case when sync_state in ('blocked', 'forbidden') then sync_note end
+  from github_syncs s
+  where r.user_id = :person and r.page_url = :page and s.user_id = r.user_id and s.kind = 'repositories'
+  returning 1
 )
 select count(*) as count from seen;
 
--- Those of which the languages are not known since the last push.
+-- Of what the pass saw, those of which the languages are not known since the last push; each is
+-- asked for once in a pass.
 -- name: repository_moved(person uuid, limit int) :many=repository_moved
 -- by: codegram-worker
 select r.id, r.github_id, r.full_name from repositories r
-where r.user_id = :person and r.misses = 0 and r.languages_of is distinct from coalesce(r.pushed_at, r.created_at)
+join github_syncs s on s.user_id = r.user_id and s.kind = 'repositories'
+where r.user_id = :person and r.run_id = s.run_id and r.asked_run is distinct from s.run_id
+  and r.languages_of is distinct from coalesce(r.pushed_at, r.created_at)
 order by r.pushed_at desc nulls last, r.id limit :limit;
 
 -- name: repository_moved_count(person uuid) :one=repository_seen
 -- by: codegram-worker
 select count(*) as count from repositories r
-where r.user_id = :person and r.misses = 0 and r.languages_of is distinct from coalesce(r.pushed_at, r.created_at);
+join github_syncs s on s.user_id = r.user_id and s.kind = 'repositories'
+where r.user_id = :person and r.run_id = s.run_id and r.asked_run is distinct from s.run_id
+  and r.languages_of is distinct from coalesce(r.pushed_at, r.created_at);
 
--- languages: null leaves them. state: null leaves it.
--- name: repository_outcome(id uuid, languages text, state text, note text) :none
+-- name: repository_measured(id uuid, languages text) :none
 -- by: codegram-worker
-update repositories set languages = coalesce(:languages::jsonb, languages),
-  languages_of = coalesce(pushed_at, created_at), sync_state = coalesce(:state, sync_state),
-  sync_note = case when :state::text is null then sync_note else :note end
+update repositories set languages = :languages::jsonb, languages_of = coalesce(pushed_at, created_at),
+  sync_note = case when sync_state in ('blocked', 'forbidden', 'gone') then null else sync_note end,
+  sync_state = case when sync_state in ('blocked', 'forbidden', 'gone') then 'synced' else sync_state end
 where id = :id;
+
+-- Asked for in vain; the next pass asks again. state: null leaves it.
+-- name: repository_marked(id uuid, state text, note text) :none
+-- by: codegram-worker
+update repositories r set sync_state = coalesce(:state, sync_state),
+  sync_note = case when :state::text is null then sync_note else left(:note, 200) end,
+  asked_run = (select s.run_id from github_syncs s where s.user_id = r.user_id and s.kind = 'repositories')
+where r.id = :id;
+
+-- Those that were in no page of the pass.
+-- name: repository_missing(person uuid, limit int) :many=repository_moved
+-- by: codegram-worker
+select r.id, r.github_id, r.full_name from repositories r
+join github_syncs s on s.user_id = r.user_id and s.kind = 'repositories'
+where r.user_id = :person and r.run_id is distinct from s.run_id and r.asked_run is distinct from s.run_id
+order by r.id limit :limit;
 
 -- name: repository_end(person uuid) :one=repository_seen
 -- by: codegram-worker
@@ -43,18 +65,9 @@ select end_repositories(:person) as count;
 -- by: codegram-worker
 select id, github_id, full_name from repositories where user_id = :person and github_id = :github_id;
 
--- For certain, or missed a second time.
--- name: repository_gone(person uuid, github_id int, certain bool) :none
+-- name: repository_gone(person uuid, github_id int, certain bool) :one=repository_seen
 -- by: codegram-worker
-with gone as (
-  delete from repositories where user_id = :person and github_id = :github_id
-    and (:certain or misses >= 1) returning 1
-), counted as (
-  update users set github_public_repos = greatest(github_public_repos - 1, 0)
-  where id = :person and exists (select from gone) returning 1
-)
-update repositories set misses = misses + 1, sync_state = 'gone', sync_note = 'GitHub does not find it'
-where user_id = :person and github_id = :github_id and not :certain and misses = 0;
+select miss_repository(:person, :github_id, :certain) as count;
 
 -- name: repository_page(username text, person uuid, language text, sort, after_key int, after_id uuid, count bool, limit int, offset int) :json_list
 -- choose: sort(pushed, stars)
@@ -71,22 +84,23 @@ page as (select * from (
   select r.* from owner join repositories r on r.user_id = owner.id
   where r.misses = 0
 /*? language */ and lower(r.language) = lower(:language)
-/*? after_id pushed */ and (coalesce(r.pushed_at, '-infinity'), r.id) < (from_micros(:after_key), :after_id)
+/*? after_id pushed */ and (coalesce(r.pushed_at, timestamptz 'epoch'), r.id) < (from_micros(:after_key), :after_id)
 /*? after_id stars */ and (r.stars_count, r.id) < (:after_key, :after_id)
-/*? pushed */ order by coalesce(r.pushed_at, '-infinity') desc, r.id desc
+/*? pushed */ order by coalesce(r.pushed_at, timestamptz 'epoch') desc, r.id desc
 /*? stars */ order by r.stars_count desc, r.id desc
   limit :limit + 1 offset :offset
 ) bounded limit 101)
 select r.id, r.github_id, r.name, r.full_name, r.description, r.html_url, r.homepage, r.language,
   r.languages, r.topics, r.stars_count, r.forks_count, r.is_fork, r.is_archived, r.pushed_at,
   r.synced_at, r.sync_state,
+/*? !username */ r.sync_note,
 /*? count */ total.n as "_total",
-/*? pushed */ to_micros(coalesce(r.pushed_at, timestamptz '1970-01-01 00:00:00Z')) as "_key",
+/*? pushed */ to_micros(coalesce(r.pushed_at, timestamptz 'epoch')) as "_key",
 /*? stars */ r.stars_count as "_key",
   r.id as "_id"
 /*? count */ from total left join page r on true
 /*? !count */ from owner left join page r on true
-/*? pushed */ order by coalesce(r.pushed_at, '-infinity') desc, r.id desc;
+/*? pushed */ order by coalesce(r.pushed_at, timestamptz 'epoch') desc, r.id desc;
 /*? stars */ order by r.stars_count desc, r.id desc;
 
 -- Bytes of each language over all that are the person's own work.

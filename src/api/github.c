@@ -157,7 +157,11 @@ user_contributions(struct request *r)
 enum err
 github_disconnect(struct request *r)
 {
-	TRY(q_github_disconnect(r->db, r->viewer.id, uuid_make().text));
+	struct github_left left;
+
+	TRY(q_github_disconnect(r->db, r->viewer.id, uuid_make().text, &left));
+	if (!left.had_token)
+		return ERR_NOT_FOUND;
 	r->wakes = true;
 	return reply_none(r);
 }

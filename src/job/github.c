@@ -7,10 +7,21 @@
 #include "job/jobs.h"
 #include "service/sync.h"
 
-enum { SHARE = 80 }; /* percent of the job's time after which a pass is laid aside */
+enum {
+	SHARE = 80, /* percent of the job's time after which a pass is laid aside */
+	HOUR_MS = 60 * 60 * 1000,
+	DAY_MS = 24 * HOUR_MS,
+};
 
 static struct http_client *http; /* of this child, for its life */
 static struct seal_ring ring;
+static struct sync_counters counters;
+
+void
+github_counters(struct counter_file *stats)
+{
+	sync_counters_get(stats, &counters);
+}
 
 static void
 tell(void *with, int64_t percent, const char *words)
@@ -42,6 +53,7 @@ sync_of(struct job *job, struct uuid person)
 		.settings = job->settings,
 		.ring = &ring,
 		.http = http,
+		.counters = counters.requests ? &counters : NULL,
 		.person = person,
 		.job_id = job->id,
 		.until = clock_mono() + job->row->limit_ms * 1000 * SHARE / 100,
@@ -49,24 +61,51 @@ sync_of(struct job *job, struct uuid person)
 		.with = job };
 }
 
+static const char *
+words_of(const struct sync *s, const char *otherwise)
+{
+	return s->result.words ? s->result.words : otherwise;
+}
+
+/* Small ones keep no record of their waits: the older, the longer, and not for ever. */
+static enum err
+later(struct job *job, const struct sync *s)
+{
+	int64_t now = clock_now() / 1000, wait = s->result.not_before_ms - now,
+	        age = now - job->added_ms;
+
+	if (s->kind == NULL && age > DAY_MS)
+		return job_dead(job, words_of(s, "given up after a day"));
+	if (s->kind == NULL && age / 4 > wait)
+		wait = age / 4 < HOUR_MS ? age / 4 : HOUR_MS;
+	job_log(job, "comes again in %lld s: %s", (long long)(wait / 1000), words_of(s, ""));
+	return job_snooze(job, wait > 0 ? wait : 1);
+}
+
+/* As the runner has it: such an end uses up no attempt. */
+static bool
+is_innocent(enum err e)
+{
+	return e == ERR_AWAY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
+}
+
 /* The sync's end as the job's. */
 static enum err
-ended(struct job *job, const struct sync *s, enum err e)
+ended(struct job *job, struct sync *s, enum err e)
 {
-	int64_t wait = s->result.not_before_ms - clock_now() / 1000;
-
 	if (s->github.requests > 0)
 		job_log(job, "%lld requests to GitHub, %lld of them free, %lld left",
 		    (long long)s->github.requests, (long long)s->github.not_modified,
 		    (long long)s->github.budget.remaining);
-	TRY(e);
+	if (e != OK) {
+		(void)!sync_broke(
+		    s, !is_innocent(e) && job->attempts + 1 >= job->row->attempts);
+		return e;
+	}
 	job->result = s->result.words;
 	switch (s->result.end) {
-	case SYNC_LATER:
-		job_log(job, "comes again in %lld s: %s", (long long)(wait / 1000),
-		    s->result.words ? s->result.words : "");
-		return job_snooze(job, wait > 0 ? wait : 1);
-	case SYNC_FAILED: return job_dead(job, s->result.words ? s->result.words : "refused");
+	case SYNC_LATER: return later(job, s);
+	case SYNC_FAILED: return job_dead(job, words_of(s, "refused"));
 	default: return OK;
 	}
 }

@@ -1,6 +1,7 @@
 /* plan: makes the sync jobs of all people whose GitHub is to be read. They and the mark in
  * job_done are one transaction, so a second run of the same job makes none. */
 #include "job/jobs.h"
+#include "store/github.h"
 #include "store/plan.h"
 
 static enum err
@@ -14,6 +15,7 @@ plan(struct job *job, bool everybody)
 		return OK;
 	}
 	TRY(e);
+	TRY(q_sync_sweep(job->db));
 	TRY(q_plan_sync(job->db, everybody, &planned));
 	job->result = arena_format(job->scope.arena, "%lld people", (long long)planned.people);
 	return OK;

@@ -80,7 +80,7 @@ open_counters(struct worker *w)
 
 	snprintf(path, sizeof(path), "%s/stats", w->settings->RUN_DIR);
 	mkdir(path, 0755);
-	stats = counter_claim(path, args.stats, w->job_count * 24 + 16);
+	stats = counter_claim(path, args.stats, w->job_count * 24 + 64);
 	if (stats == NULL)
 		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
 		    L_TEXT("reason", strerror(errno)));
@@ -89,6 +89,7 @@ open_counters(struct worker *w)
 		return false;
 	for (size_t i = 0; i < w->job_count; i++)
 		open_job(&w->jobs[i], &w->counters[i]);
+	github_counters(stats);
 	w->replaced = counter_get(stats, "codegram_worker_replaced_total", COUNTER, "");
 	atomic_store(
 	    counter_get(stats, "codegram_worker_children", GAUGE, ""), (uint64_t)w->children);

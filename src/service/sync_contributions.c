@@ -22,6 +22,7 @@ struct quarter {
 	time_t first;
 	int count;
 	int64_t days[DAYS_MAX];
+	bool known[DAYS_MAX];
 };
 
 static bool
@@ -56,8 +57,10 @@ take_day(struct quarter *q, const struct json_t *day)
 	    !json_get_int(day, "contributionCount", &n) || !parse_day(date, &at))
 		return;
 	index = (at - q->first) / DAY;
-	if (index >= 0 && index < q->count && n >= 0 && n <= INT32_MAX)
-		q->days[index] = n;
+	if (index < 0 || index >= q->count || n < 0 || n > INT32_MAX)
+		return;
+	q->days[index] = n;
+	q->known[index] = true;
 }
 
 /* False: the answer has no calendar. */
@@ -82,6 +85,16 @@ take_calendar(struct quarter *q, const struct json_t *data)
 	return true;
 }
 
+/* The last day may not have begun where GitHub's calendar is. */
+static bool
+is_whole(const struct quarter *q, int from, int to)
+{
+	for (int i = from; i <= to; i++)
+		if (!q->known[i] && i + 1 < q->count)
+			return false;
+	return true;
+}
+
 /* Days from..to of the quarter. */
 static enum err
 ask(struct sync *s, struct quarter *q, int from, int to, struct github_page *page)
@@ -94,14 +107,15 @@ ask(struct sync *s, struct quarter *q, int from, int to, struct github_page *pag
 	format_day(q->first + (time_t)to * DAY, last);
 	snprintf(variables, sizeof(variables),
 	    "{\"from\":\"%sT00:00:00Z\",\"to\":\"%sT23:59:59Z\"}", first, last);
-	TRY(github_graphql(&s->github, query, span_of(variables), page));
+	TRY(sync_graphql(s, query, span_of(variables), page));
 	if (page->outcome == GITHUB_TOO_MUCH && to - from + 1 > LEAST_DAYS) {
 		TRY(ask(s, q, middle + 1, to, page));
 		return page->outcome == GITHUB_OK ? ask(s, q, from, middle, page) : OK;
 	}
-	if (page->outcome == GITHUB_OK && !take_calendar(q, page->json)) {
+	if (page->outcome == GITHUB_OK &&
+	    !(take_calendar(q, page->json) && is_whole(q, from, to))) {
 		page->outcome = GITHUB_REFUSED;
-		page->reason = "GitHub's answer has no calendar";
+		page->reason = "GitHub's answer has no such calendar";
 	}
 	return OK;
 }
@@ -117,21 +131,25 @@ keep(struct sync *s, const struct quarter *q)
 	for (int i = 0; i < q->count; i++)
 		buf_format(&b, "%s%lld", i ? "," : "", (long long)q->days[i]);
 	buf_char(&b, '}');
-	e = buf_ok(&b) ? q_contribution_take(s->db, s->person, q->name, buf_text(&b))
+	e = buf_ok(&b) ? q_contribution_take(s->db, s->person, s->run, q->name, buf_text(&b))
 	               : ERR_NO_MEMORY;
 	buf_free(&b);
 	return e;
 }
 
-/* *go_on is false when the pass ended with it. */
+/* A limit or trouble says nothing of the quarter: it is asked for again. */
+static bool
+says_nothing(const struct github_page *page)
+{
+	return page->outcome == GITHUB_LATER || page->outcome == GITHUB_AWAY;
+}
+
 static enum err
-one(struct sync *s, const struct contribution_quarter *row, struct sync_counts *counts,
-    bool *go_on)
+one(struct sync *s, const struct contribution_quarter *row, struct sync_counts *counts)
 {
 	struct quarter q = { .name = row->quarter };
 	struct github_page page;
 	time_t last;
-	enum err e;
 
 	if (!parse_day(row->quarter, &q.first) || !parse_day(row->last_day, &last))
 		return fault(&s->scope->fault, ERR_INTERNAL, "no day: %s", row->quarter);
@@ -143,13 +161,11 @@ one(struct sync *s, const struct contribution_quarter *row, struct sync_counts *
 		counts->updated++;
 		return keep(s, &q);
 	}
-	counts->failed++;
-	TRY(q_contribution_stale(s->db, s->person, row->quarter));
-	if (page.outcome != GITHUB_TOO_MUCH && sync_ends(s, &page, &e)) {
-		*go_on = false;
-		return e;
+	if (!says_nothing(&page)) {
+		counts->failed++;
+		TRY(q_contribution_stale(s->db, s->person, s->run, row->quarter));
 	}
-	return OK;
+	return page.outcome == GITHUB_TOO_MUCH ? OK : sync_judge(s, &page);
 }
 
 static enum err
@@ -158,7 +174,6 @@ contributions(struct sync *s, int64_t year)
 	struct contribution_quarter *wanted;
 	char first[16], last[16];
 	size_t count;
-	bool go_on = true;
 
 	format_day((time_t)(clock_now() / 1000000), last);
 	format_day((time_t)(clock_now() / 1000000) - 364 * (time_t)DAY, first);
@@ -168,28 +183,31 @@ contributions(struct sync *s, int64_t year)
 		snprintf(first, sizeof(first), "%04d-01-01", (int)year);
 	}
 	TRY(sync_begin(s));
-	TRY(q_contribution_wanted(s->db, s->person, first, last, &wanted, &count));
+	TRY(q_contribution_wanted(s->db, s->person, s->run, first, last, &wanted, &count));
 	TRY(db_commit(s->db));
 	for (size_t i = 0; i < count; i++) {
 		struct sync_counts counts = { 0 };
-		TRY(one(s, &wanted[i], &counts, &go_on));
-		if (!go_on)
+		if (clock_mono() > s->until)
+			return sync_pause(s);
+		TRY(one(s, &wanted[i], &counts));
+		if (s->over)
 			return OK;
 		TRY(sync_step(s, NULL, (int64_t)(100 * (i + 1) / count), &counts));
+		if (s->over)
+			return OK;
 	}
-	return sync_finish(s, 0,
-	    arena_format(s->scope->arena, "%zu quarters, %lld requests", count,
-	        (long long)s->github.requests));
+	return sync_finish(s, arena_format(s->scope->arena, "%zu quarters, %lld requests",
+	                          count, (long long)s->github.requests));
 }
 
+/* A year that somebody looks at is no pass of the person's own. */
 enum err
 sync_contributions(struct sync *s, int64_t year)
 {
-	bool open;
 	enum err e;
 
-	TRY(sync_open(s, "contributions", &open));
-	if (!open)
+	TRY(sync_open(s, year > 0 ? NULL : "contributions"));
+	if (s->over)
 		return OK;
 	e = contributions(s, year);
 	sync_close(s);

@@ -6,14 +6,14 @@
 #include "service/sync.h"
 #include "store/github.h"
 
-enum { PROFILE_MAX = 64 * KIB };
+enum { PROFILE_MAX = 64 * KIB, TEXT_MAX = 4000 };
 
 static void
 add_text(struct buf *b, const struct json_t *user, const char *key)
 {
 	const char *text;
 
-	if (!json_get_text(user, key, &text))
+	if (!json_get_text(user, key, &text) || strlen(text) > TEXT_MAX)
 		return;
 	buf_format(b, ",\"%s\":", key);
 	buf_json_string(b, span_of(text));
@@ -24,7 +24,7 @@ add_int(struct buf *b, const struct json_t *user, const char *key)
 {
 	int64_t n;
 
-	if (json_get_int(user, key, &n))
+	if (json_get_int(user, key, &n) && n >= 0)
 		buf_format(b, ",\"%s\":%lld", key, (long long)n);
 }
 
@@ -57,22 +57,25 @@ profile(struct sync *s)
 	struct sync_counts counts = { 0 };
 	struct github_kept kept;
 	struct github_page page;
+	const char *login;
 	int64_t id = 0;
-	enum err e;
 
 	TRY(sync_begin(s));
 	TRY(sync_kept(s, "/user", &kept));
-	TRY(github_get(&s->github, "/user", &kept, &page));
-	if (sync_ends(s, &page, &e))
-		return e;
+	TRY(sync_get(s, "/user", &kept, &page));
+	TRY(sync_judge(s, &page));
+	if (s->over)
+		return OK;
 	if (page.outcome == GITHUB_UNCHANGED) {
 		counts.unchanged = 1;
 	} else {
-		if (!json_get_int(page.json, "id", &id) || id != s->github_id) {
+		if (page.json == NULL || !json_get_int(page.json, "id", &id) ||
+		    !json_get_text(page.json, "login", &login) || *login == '\0')
+			return sync_fail(s, "GitHub's answer makes no sense");
+		if (id != s->github_id) {
 			page.outcome = GITHUB_DISCONNECTED;
 			page.reason = "The token belongs to another GitHub account.";
-			sync_ends(s, &page, &e);
-			return e;
+			return sync_judge(s, &page);
 		}
 		counts.updated = 1;
 		TRY(take(s, page.json));
@@ -80,17 +83,16 @@ profile(struct sync *s)
 		    s->db, s->person, "/user", page.kept.etag, page.kept.last_modified, NULL));
 	}
 	TRY(sync_step(s, NULL, 100, &counts));
-	return sync_finish(s, 0, counts.updated ? "updated" : "unchanged");
+	return s->over ? OK : sync_finish(s, counts.updated ? "updated" : "unchanged");
 }
 
 enum err
 sync_profile(struct sync *s)
 {
-	bool open;
 	enum err e;
 
-	TRY(sync_open(s, "profile", &open));
-	if (!open)
+	TRY(sync_open(s, "profile"));
+	if (s->over)
 		return OK;
 	e = profile(s);
 	sync_close(s);

@@ -1,5 +1,6 @@
-/* sync_repositories: the list page by page, most of it by free 304s; then the languages of what
- * moved; then what was in no page. The place in a pass is the URL of the next page, or "languages". */
+/* sync_repositories: the list page by page, most of it by free 304s; what was in no page, asked
+ * for by its number; then the languages of what moved. The place in a pass is the URL of the next
+ * page, or one of the words below. */
 #include <stdio.h>
 
 #include "adapter/json_list.h"
@@ -10,363 +11,234 @@
 #include "store/repository.h"
 
 #define FIRST_PAGE "/user/repos?affiliation=owner&sort=pushed&direction=desc&per_page=100"
+#define MISSING "missing"
 #define LANGUAGES "languages"
 
 enum {
-	LIST_MAX = 8 * KIB * KIB,
-	LANGUAGES_MAX = 32 * KIB,
+	PER_PAGE = 100,
+	PAGES_MAX = 1000, /* of a pass: a list that never ends is a fault */
+	MISSING_MAX = 100,
 	BATCH = 50,
-	PAGES_MAX = 1000, /* of one run: a list that never ends is a fault */
-	LISTED = 40,      /* percent */
+	STEP = 10,
+	LISTED = 40, /* percent */
 	WHOLE = 100,
 };
 
-static void
-add_text(struct buf *b, const struct json_t *r, const char *key)
-{
-	const char *text;
-
-	if (!json_get_text(r, key, &text))
-		return;
-	buf_format(b, ",\"%s\":", key);
-	buf_json_string(b, span_of(text));
-}
-
-static void
-add_int(struct buf *b, const struct json_t *r, const char *key, const char *as)
-{
-	int64_t n;
-
-	if (json_get_int(r, key, &n) && n >= 0)
-		buf_format(b, ",\"%s\":%lld", as, (long long)n);
-}
-
-static void
-add_bool(struct buf *b, const struct json_t *r, const char *key, const char *as)
-{
-	bool is;
-
-	if (json_get_bool(r, key, &is))
-		buf_format(b, ",\"%s\":%s", as, is ? "true" : "false");
-}
-
-static void
-add_topics(struct buf *b, const struct json_t *r)
-{
-	const struct json_t *topics = json_get_list(r, "topics");
-	bool first = true;
-
-	buf_puts(b, ",\"topics\":[");
-	for (size_t i = 0; i < json_count(topics); i++) {
-		const char *topic = json_text_at(topics, i);
-		if (topic == NULL)
-			continue;
-		if (!first)
-			buf_char(b, ',');
-		buf_json_string(b, span_of(topic));
-		first = false;
-	}
-	buf_char(b, ']');
-}
-
-/* As take_repositories() reads it. Private ones never leave GitHub. */
 static bool
-add_repository(struct buf *b, const struct json_t *r)
+is_at(const struct sync *s, const char *place)
 {
-	static const char *const texts[] = { "name", "full_name", "description", "html_url",
-		"homepage", "language", "pushed_at" };
-	bool is_private = false;
-	int64_t id;
-
-	if (r == NULL || !json_get_int(r, "id", &id))
-		return false;
-	if (json_get_bool(r, "private", &is_private) && is_private)
-		return false;
-	buf_format(b, "%s{\"id\":%lld", b->len > 1 ? "," : "", (long long)id);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		add_text(b, r, texts[i]);
-	add_int(b, r, "stargazers_count", "stars");
-	add_int(b, r, "forks_count", "forks");
-	add_bool(b, r, "fork", "is_fork");
-	add_bool(b, r, "archived", "is_archived");
-	add_topics(b, r);
-	buf_char(b, '}');
-	return true;
+	return s->place != NULL && strcmp(s->place, place) == 0;
 }
 
-static enum err
-take(struct sync *s, const char *url, struct buf *list, struct sync_counts *counts)
+static bool
+is_late(const struct sync *s)
 {
-	struct repository_counts took;
-
-	if (!buf_ok(list))
-		return ERR_NO_MEMORY;
-	TRY(q_repository_take(s->db, s->person, url, buf_text(list), &took));
-	counts->created += took.created;
-	counts->updated += took.updated;
-	counts->unchanged += took.unchanged;
-	return OK;
+	return clock_mono() > s->until;
 }
 
 /* ---- the list */
 
 static enum err
+take_list(
+    struct sync *s, const char *url, const struct json_t *json, struct sync_counts *counts)
+{
+	struct buf list;
+	enum err e;
+
+	buf_init(&list, SYNC_LIST_MAX);
+	buf_char(&list, '[');
+	for (size_t i = 0; i < json_count(json); i++) {
+		const struct json_t *r = json_at(json, i);
+		if (sync_is_theirs(s, r))
+			sync_put_repository(&list, r);
+	}
+	buf_char(&list, ']');
+	e = sync_take(s, url, &list, counts);
+	buf_free(&list);
+	return e;
+}
+
+/* A page that is full and the last is asked for as it is next time: behind it there may be
+ * another one then, and the page itself the same. */
+static enum err
 take_page(
     struct sync *s, const char *url, const struct github_page *page, struct sync_counts *counts)
 {
 	struct repository_seen seen;
-	struct buf list;
-	enum err e;
+	bool full = page->json != NULL && json_count(page->json) >= PER_PAGE;
+	bool keep = page->kept.next != NULL || !full;
 
 	if (page->outcome == GITHUB_UNCHANGED) {
 		TRY(q_repository_see(s->db, s->person, url, &seen));
 		counts->unchanged += seen.count;
 		return OK;
 	}
-	buf_init(&list, LIST_MAX);
-	buf_char(&list, '[');
-	for (size_t i = 0; page->json != NULL && i < json_count(page->json); i++)
-		add_repository(&list, json_at(page->json, i));
-	buf_char(&list, ']');
-	e = take(s, url, &list, counts);
-	buf_free(&list);
-	TRY(e);
-	return q_github_keep(
-	    s->db, s->person, url, page->kept.etag, page->kept.last_modified, page->kept.next);
+	if (page->json != NULL)
+		TRY(take_list(s, url, page->json, counts));
+	return q_github_keep(s->db, s->person, url, keep ? page->kept.etag : NULL,
+	    keep ? page->kept.last_modified : NULL, page->kept.next);
+}
+
+/* What can't be a page of the list must not pass for one: what it lacks would be deleted. */
+static const char *
+nonsense(const struct sync *s, const struct github_page *page)
+{
+	if (github_answered(page->outcome) && !json_is_list(page->json))
+		return "GitHub's answer is no list";
+	if (page->json != NULL && json_count(page->json) > PER_PAGE)
+		return "GitHub's page is longer than was asked for";
+	if (page->kept.next != NULL && s->pages >= PAGES_MAX)
+		return "GitHub's list has no end";
+	return NULL;
 }
 
 /* One page; s->place is the next then. */
 static enum err
-list_one(struct sync *s, int64_t number, bool *go_on)
+list_one(struct sync *s)
 {
-	const char *url = s->place ? s->place : FIRST_PAGE;
-	struct sync_counts counts = { 0 };
+	const char *url = s->place ? s->place : FIRST_PAGE, *why;
+	struct sync_counts counts = { .pages = 1 };
 	struct github_kept kept;
 	struct github_page page;
-	int64_t percent = number < LISTED ? number : LISTED;
-	enum err e;
 
 	sync_turn(s);
 	TRY(sync_kept(s, url, &kept));
-	TRY(github_get(&s->github, url, &kept, &page));
-	*go_on = false;
-	if (sync_ends(s, &page, &e))
-		return e;
+	TRY(sync_get(s, url, &kept, &page));
+	TRY(sync_judge(s, &page));
+	if (s->over)
+		return OK;
+	s->pages++;
+	if ((why = nonsense(s, &page)) != NULL)
+		return sync_fail(s, why);
 	TRY(take_page(s, url, &page, &counts));
 	s->place = page.kept.next && page.outcome != GITHUB_EMPTY
 	               ? arena_text(s->scope->arena, span_of(page.kept.next))
-	               : LANGUAGES;
+	               : MISSING;
 	if (s->place == NULL)
 		return ERR_NO_MEMORY;
-	*go_on = true;
-	return sync_step(s, s->place, percent, &counts);
+	return sync_step(s, s->place, s->pages < LISTED ? s->pages : LISTED, &counts);
+}
+
+static enum err
+list(struct sync *s)
+{
+	while (!s->over && !is_at(s, MISSING) && !is_at(s, LANGUAGES)) {
+		if (is_late(s))
+			return sync_pause(s);
+		TRY(list_one(s));
+	}
+	return OK;
+}
+
+/* ---- what was in no page: pushed to while the pages were read, so that it moved to one behind
+ * us; or another's now, private, deleted. Of many at once the rest waits for the next pass. */
+
+static enum err
+look_for_missing(struct sync *s)
+{
+	struct repository_moved *missing;
+	size_t count;
+
+	TRY(q_repository_missing(s->db, s->person, MISSING_MAX, &missing, &count));
+	TRY(db_commit(s->db));
+	for (size_t i = 0; i < count; i++) {
+		struct sync_counts counts = { 0 };
+		if (is_late(s))
+			return sync_pause(s);
+		TRY(sync_one(s, missing[i].github_id, &missing[i].id, &counts));
+		if (s->over)
+			return OK;
+		TRY(sync_step(s, MISSING, LISTED, &counts));
+		if (s->over)
+			return OK;
+	}
+	s->place = LANGUAGES;
+	return sync_step(s, s->place, LISTED, NULL);
 }
 
 /* ---- languages */
 
 static enum err
-languages_text(const struct json_t *json, struct scope *scope, const char **out)
+measure_some(struct sync *s, const struct repository_moved *moved, size_t count, int64_t done,
+    int64_t all)
 {
-	struct json_number *numbers;
-	struct buf b;
-	size_t count;
+	struct sync_counts counts = { 0 };
 
-	TRY(json_numbers(json, &numbers, &count, scope));
-	buf_init(&b, LANGUAGES_MAX);
-	buf_char(&b, '{');
-	for (size_t i = 0; i < count && i < 200; i++) {
-		if (i > 0)
-			buf_char(&b, ',');
-		buf_json_string(&b, span_of(numbers[i].key));
-		buf_format(&b, ":%lld", (long long)numbers[i].value);
+	for (size_t i = 0; i < count; i++) {
+		int64_t n = done + (int64_t)i + 1;
+		if (is_late(s))
+			return sync_pause(s);
+		TRY(sync_languages(s, &moved[i], &counts));
+		if (s->over)
+			return OK;
+		TRY(db_commit(s->db));
+		if (n % STEP != 0 && i + 1 < count)
+			continue;
+		TRY(sync_step(s, LANGUAGES,
+		    LISTED + (WHOLE - LISTED - 1) * n / (all > n ? all : n), &counts));
+		if (s->over)
+			return OK;
+		counts = (struct sync_counts){ 0 };
 	}
-	buf_char(&b, '}');
-	*out = buf_ok(&b) ? arena_text(scope->arena, buf_span(&b)) : NULL;
-	buf_free(&b);
-	return *out ? OK : ERR_NO_MEMORY;
+	return OK;
 }
 
-/* One repository's trouble is its own: it is marked, and the sync goes on. */
+/* All that moved, each once. */
 static enum err
-mark(struct sync *s, const struct repository_moved *r, const struct github_page *page,
-    struct sync_counts *counts)
-{
-	const char *state = page->outcome == GITHUB_BLOCKED ? "blocked"
-	                    : page->outcome == GITHUB_GONE  ? "gone"
-	                                                    : "forbidden";
-	const char *note = page->code ? page->code : page->reason;
-
-	counts->failed++;
-	if (page->outcome == GITHUB_GONE)
-		TRY(q_repository_gone(s->db, s->person, r->github_id, false));
-	return q_repository_outcome(s->db, r->id, NULL, state, note);
-}
-
-static bool
-is_its_own(enum github_outcome outcome)
-{
-	return outcome == GITHUB_BLOCKED || outcome == GITHUB_FORBIDDEN ||
-	       outcome == GITHUB_GONE || outcome == GITHUB_REFUSED;
-}
-
-static enum err
-languages_of(
-    struct sync *s, const struct repository_moved *r, struct sync_counts *counts, bool *go_on)
-{
-	struct github_page page;
-	const char *languages = "{}", *path;
-	enum err e;
-
-	sync_turn(s);
-	if ((path = arena_format(s->page.arena, "/repos/%s/languages", r->full_name)) == NULL)
-		return ERR_NO_MEMORY;
-	TRY(github_get(&s->github, path, NULL, &page));
-	if (is_its_own(page.outcome))
-		return mark(s, r, &page, counts);
-	if (sync_ends(s, &page, &e)) {
-		*go_on = false;
-		return e;
-	}
-	if (github_answered(page.outcome))
-		TRY(languages_text(page.json, &s->page, &languages));
-	return q_repository_outcome(s->db, r->id, languages, NULL, NULL);
-}
-
-/* All that moved, a few to a step. */
-static enum err
-measure(struct sync *s, bool *go_on)
+measure(struct sync *s)
 {
 	struct repository_moved *moved;
 	struct repository_seen all;
-	size_t count;
-	int64_t done = 0;
+	size_t count = 1;
 
 	TRY(q_repository_moved_count(s->db, s->person, &all));
-	for (;;) {
-		struct sync_counts counts = { 0 };
+	for (int64_t done = 0; !s->over && count > 0; done += (int64_t)count) {
 		TRY(q_repository_moved(s->db, s->person, BATCH, &moved, &count));
 		TRY(db_commit(s->db));
-		if (count == 0 || done > all.count + BATCH)
-			return OK;
-		for (size_t i = 0; i < count; i++) {
-			TRY(languages_of(s, &moved[i], &counts, go_on));
-			if (!*go_on)
-				return OK;
-			TRY(db_commit(s->db));
-		}
-		done += (int64_t)count;
-		TRY(sync_step(s, LANGUAGES,
-		    LISTED +
-		        (WHOLE - LISTED - 1) * done / (all.count > done ? all.count : done),
-		    &counts));
-		if (clock_mono() > s->until) {
-			*go_on = false;
-			return sync_pause(s);
-		}
+		TRY(measure_some(s, moved, count, done, all.count));
 	}
+	return OK;
+}
+
+/* ---- the pass */
+
+static enum err
+settle(struct sync *s)
+{
+	struct sync_counts counts = { 0 };
+	struct repository_seen went;
+
+	TRY(q_repository_end(s->db, s->person, &went));
+	counts.deleted = went.count;
+	TRY(sync_step(s, LANGUAGES, WHOLE - 1, &counts));
+	if (s->over)
+		return OK;
+	return sync_finish(
+	    s, arena_format(s->scope->arena, "%lld requests, %lld unchanged answers",
+	           (long long)s->github.requests, (long long)s->github.not_modified));
 }
 
 static enum err
 repositories(struct sync *s)
 {
-	struct repository_seen deleted;
-	bool go_on = true;
-
 	TRY(sync_begin(s));
-	for (int64_t n = 1; s->place == NULL || strcmp(s->place, LANGUAGES) != 0; n++) {
-		if (n > PAGES_MAX || clock_mono() > s->until)
-			return sync_pause(s);
-		TRY(list_one(s, n, &go_on));
-		if (!go_on)
-			return OK;
-	}
-	TRY(measure(s, &go_on));
-	if (!go_on)
-		return OK;
-	TRY(q_repository_end(s->db, s->person, &deleted));
-	return sync_finish(s, deleted.count,
-	    arena_format(s->scope->arena, "%lld requests, %lld unchanged answers",
-	        (long long)s->github.requests, (long long)s->github.not_modified));
+	TRY(list(s));
+	if (!s->over && is_at(s, MISSING))
+		TRY(look_for_missing(s));
+	if (!s->over)
+		TRY(measure(s));
+	return s->over ? OK : settle(s);
 }
 
 enum err
 sync_repositories(struct sync *s)
 {
-	bool open;
 	enum err e;
 
-	TRY(sync_open(s, "repositories", &open));
-	if (!open)
+	TRY(sync_open(s, "repositories"));
+	if (s->over)
 		return OK;
 	e = repositories(s);
-	sync_close(s);
-	return e;
-}
-
-/* ---- one */
-
-static enum err
-take_one(struct sync *s, const struct github_page *page, struct sync_counts *counts)
-{
-	struct buf list;
-	enum err e = OK;
-
-	buf_init(&list, LIST_MAX);
-	buf_char(&list, '[');
-	if (add_repository(&list, page->json)) {
-		buf_char(&list, ']');
-		e = take(s, NULL, &list, counts);
-	}
-	buf_free(&list);
-	return e;
-}
-
-static enum err
-one(struct sync *s, int64_t github_id)
-{
-	struct sync_counts counts = { 0 };
-	struct repository_moved *known;
-	struct github_page page;
-	size_t count;
-	bool go_on = true;
-	enum err e;
-
-	TRY(github_get(&s->github,
-	    arena_format(s->page.arena, "/repositories/%lld", (long long)github_id), NULL,
-	    &page));
-	if (page.outcome == GITHUB_GONE) {
-		TRY(q_repository_gone(s->db, s->person, github_id, false));
-		s->result = (struct sync_result){ SYNC_DONE, 0, "gone" };
-		return db_commit(s->db);
-	}
-	if (sync_ends(s, &page, &e))
-		return e;
-	TRY(take_one(s, &page, &counts));
-	TRY(q_repository_known(s->db, s->person, github_id, &known, &count));
-	TRY(db_commit(s->db));
-	if (count == 1)
-		TRY(languages_of(s, known, &counts, &go_on));
-	if (!go_on)
-		return OK;
-	s->result = (struct sync_result){ SYNC_DONE, 0, "synced" };
-	return db_commit(s->db);
-}
-
-enum err
-sync_repository(struct sync *s, int64_t github_id, bool deleted)
-{
-	bool open;
-	enum err e;
-
-	if (deleted) {
-		TRY(q_repository_gone(s->db, s->person, github_id, true));
-		s->result = (struct sync_result){ SYNC_DONE, 0, "deleted" };
-		return db_commit(s->db);
-	}
-	TRY(sync_open(s, "repository", &open));
-	if (!open)
-		return OK;
-	e = one(s, github_id);
 	sync_close(s);
 	return e;
 }
