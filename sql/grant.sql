@@ -5,14 +5,14 @@ revoke all on all tables in schema public from public;
 revoke execute on all functions in schema public from public;
 grant usage on schema public to "codegram-api", "codegram-login", "codegram-worker",
   "codegram-scheduler", "codegram-ctl";
-grant execute on all functions in schema public to "codegram-api", "codegram-login",
-  "codegram-worker", "codegram-ctl";
+grant execute on all functions in schema public to "codegram-api", "codegram-worker",
+  "codegram-ctl";
 
 -- Sessions are opened by signing in alone, rotated and ended by the api alone.
 revoke execute on function sign_in, use_login_state, take_github_profile, make_github_user,
   open_session, refresh_rotate, end_sessions, make_access_token
-  from "codegram-api", "codegram-login", "codegram-worker";
-grant execute on function sign_in, use_login_state to "codegram-login";
+  from "codegram-api", "codegram-worker";
+grant execute on function sign_in, use_login_state, active_user to "codegram-login";
 grant execute on function refresh_rotate, end_sessions, make_access_token to "codegram-api";
 grant execute on function take_github_profile to "codegram-worker";
 
@@ -27,12 +27,11 @@ grant insert, update, delete on snippets to "codegram-api";
 grant select, update (is_read), delete on notifications to "codegram-api";
 grant select on notification_actors to "codegram-api";
 
-grant insert on outbox to "codegram-api", "codegram-login", "codegram-worker",
-  "codegram-scheduler";
+grant insert on outbox to "codegram-api", "codegram-worker", "codegram-scheduler";
 
 grant select on cron_slot to "codegram-api";
 
-grant select on users, sessions to "codegram-login";
+grant select on users to "codegram-login";
 
 grant select, update (last_used_at, revoked_at) on access_tokens to "codegram-api";
 grant update (last_seen_at) on users to "codegram-api";
@@ -44,6 +43,7 @@ grant select, insert, delete on cron_slot to "codegram-scheduler";
 
 grant select, insert, delete on job_done to "codegram-worker";
 grant select, delete on cron_slot, sessions to "codegram-worker";
+grant select (id, expires_at, revoked_at), delete on access_tokens to "codegram-worker";
 grant select on users, follows, snippets, snippet_likes, tally to "codegram-worker";
 grant update (followers_count, following_count, snippets_count) on users to "codegram-worker";
 grant update (likes_count) on snippets to "codegram-worker";

@@ -6,7 +6,9 @@
 
 #include "base/field.h"
 
-enum { JWT_MAX = 2048, JWT_KEYS = 3 };
+/* JWT_LIVE_SECONDS: longest life of a token for the relay. JWT_APART: seconds that the clocks of
+ * those who mint and those who check may lie apart. */
+enum { JWT_MAX = 2048, JWT_KEYS = 3, JWT_LIVE_SECONDS = 900, JWT_APART = 60 };
 
 /* Current, next and previous key; a kid is the start of the key's own hash, so that it needs
  * no configuration. Points into the settings. */

@@ -22,6 +22,8 @@ enum {
 	QUEUE_PROGRESS_MAX = 4096,
 	QUEUE_LOG_LINES = 100, /* of a job, the newest; longer ones are cut */
 	QUEUE_LOG_BYTES = 500,
+	QUEUE_LIST_MAX = 500,
+	QUEUE_BUDGET_MS = 1000, /* what goes on for long answers after about so long */
 };
 
 /* Lanes, the first one first. */
@@ -59,7 +61,8 @@ struct queue_item {
 	const char *key; /* at most key_limit (0: 1) jobs of that key run at once; NULL: none */
 	int64_t key_limit;
 	/* Members carry the batch's id; the final one is blocked until batch_total members have
-	 * ended in whatever way. NULL: none. */
+	 * ended in whatever way: also those that were not added because of their unique key.
+	 * Then, with nobody left in it, the id is free for another batch. NULL: none. */
 	const char *batch;
 	int64_t batch_total;
 	bool batch_final;
@@ -224,7 +227,7 @@ struct queue_view {
 };
 
 /* `state`: a word of queue_view, or done (completed), dead (failed); the newest (delayed: the
- * next) first. ERR_INVALID: no state. */
+ * next) first, at most QUEUE_LIST_MAX. ERR_INVALID: no state. */
 enum err queue_list(struct redis *r, const char *queue, const char *state, int64_t limit,
     struct queue_view **out, size_t *count, struct scope *scope);
 
@@ -260,14 +263,15 @@ enum err queue_remove(struct redis *r, const char *queue, const char *id, struct
 /* While a queue is paused no job begins; those that run go on. */
 enum err queue_pause(struct redis *r, const char *queue, bool paused, struct scope *scope);
 
-/* Removes waiting jobs (also delayed and blocked ones), all that are there now. */
+/* Removes waiting jobs (also delayed and blocked ones). *more: after QUEUE_BUDGET_MS there may
+ * be some left; call again. */
 enum err queue_drain(struct redis *r, const char *queue, bool delayed_too, int64_t *removed,
-    struct scope *scope);
+    bool *more, struct scope *scope);
 
-/* Removes completed, failed or cancelled jobs that ended longer ago. ERR_INVALID: another
- * state. */
+/* Removes completed, failed or cancelled jobs that ended longer ago; *more as queue_drain().
+ * ERR_INVALID: another state. */
 enum err queue_purge(struct redis *r, const char *queue, const char *state,
-    int64_t older_than_ms, int64_t *removed, struct scope *scope);
+    int64_t older_than_ms, int64_t *removed, bool *more, struct scope *scope);
 
 /* An operator's override of the row's limits. `set` (NULL: only ask): QUEUE_LIMIT_LEAVE,
  * QUEUE_LIMIT_ROW (no override any more), 0: no limit, or the limit. `now`: -1 where the row's

@@ -26,6 +26,9 @@ enum {
 	POSITION_SECONDS = 60,
 	EXPIRING_SECONDS = 60,
 	RING_SECONDS = 300,
+	/* A token minted just before its session ended does not outlive the memory of that end;
+	 * the queue library keeps the log for as long (LOG_AGE). */
+	REVOKED_SECONDS = JWT_LIVE_SECONDS + 2 * JWT_APART,
 	RING_BYTES_MAX = 64 * KIB * KIB,
 	WHEEL_SLOTS_MAX = 60,
 	TICK_MS = 250,

@@ -102,6 +102,7 @@ struct github_identity {
 	int64_t id; /* the only thing that stays */
 	const char *login, *name, *bio, *avatar_url, *company, *location, *blog, *email;
 	int64_t followers, following, public_repos;
+	bool knows_email; /* false: GitHub did not let us ask */
 };
 enum err github_identity(
     struct github *g, struct github_identity *out, struct github_page *page);

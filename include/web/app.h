@@ -63,6 +63,10 @@ enum err authenticate(struct request *r);
 enum err rate_limit(struct request *r);
 enum err validate(struct request *r);
 
+/* Before a personal token is looked up (ERR_TOO_MANY), and when there is none. */
+enum err may_guess(struct request *r);
+void guessed_wrong(struct request *r);
+
 /* Tells Redis of the sessions that the request ended, so that their access tokens are refused
  * from now on. */
 void mark_ended(struct request *r);

@@ -28,3 +28,13 @@ with gone as (
   returning 1
 )
 select count(*) as rows from gone;
+
+-- Those that are over stay for a while, for whoever asks what was used when.
+-- name: prune_access_tokens(limit int) :one=pruned
+with gone as (
+  delete from access_tokens where id in (select id from access_tokens
+    where least(expires_at, revoked_at) < now() - interval '30 days'
+    order by least(expires_at, revoked_at) limit :limit)
+  returning 1
+)
+select count(*) as rows from gone;

@@ -28,14 +28,23 @@ order by last_used_at desc, id desc limit 200;
 -- name: session_end(person uuid, one uuid, but uuid, why text) :many=session_ended
 select id, seconds from end_sessions(:person, :one, :but, :why);
 
+-- What Redis would say of it.
+-- name: session_life(id uuid) :one=session_life
+select exists (select from sessions where id = :id and revoked_at is not null) as is_ended;
+
+-- What somebody is by now, whatever their token says.
+-- name: session_role(person uuid) :one=session_role
+-- else: BAD_TOKEN
+select role from users where id = active_user(:person);
+
 -- Ended ones of which access tokens may still come: what Redis must know. Page by page; all of
 -- them, or the recent ones.
 -- name: session_dead(after_id uuid, recent bool) :many=session_ended
 -- by: codegram-scheduler
 -- optional: after_id, recent
-select id, greatest(ceil(extract(epoch from tokens_until - now())), 1)::bigint as seconds
+select id, greatest(ceil(extract(epoch from tokens_until - now())), 0)::bigint + 60 as seconds
 from sessions
-where revoked_at is not null and tokens_until > now()
+where revoked_at is not null and tokens_until > now() - interval '60 seconds'
 /*? after_id */ and id > :after_id
 /*? recent */ and revoked_at > now() - interval '10 seconds'
 order by id limit 500;

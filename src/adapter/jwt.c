@@ -140,7 +140,7 @@ read_claims(
 	if (!json_get_int(json, "exp", &out->expires) ||
 	    !json_get_int(json, "iat", &out->issued))
 		return ERR_BAD_TOKEN;
-	if (out->issued > now + 60 || out->expires <= out->issued)
+	if (out->issued > now + JWT_APART || out->expires <= out->issued)
 		return ERR_BAD_TOKEN;
 	if (json_has(json, "nbf") && (!json_get_int(json, "nbf", &before) || before > now))
 		return ERR_BAD_TOKEN;

@@ -103,28 +103,24 @@ admin_queue_resume(struct request *r)
 	return pause_queue(r, false);
 }
 
-static enum err
-reply_count(struct request *r, const char *name, int64_t n)
-{
-	struct rows rows = reply_rows(r);
-
-	buf_format(&r->reply.data, "{\"%s\":%lld}", name, (long long)n);
-	return reply_one(r, &rows);
-}
-
-/* POST /admin/queues/:name/drain: what waits is removed. */
+/* POST /admin/queues/:name/drain: what waits is removed. Of many jobs some may remain: the
+ * answer does not take longer than requests may. */
 enum err
 admin_queue_drain(struct request *r)
 {
 	const struct admin_drain *in = r->form;
+	struct rows rows = reply_rows(r);
 	const char *queue;
 	int64_t removed;
+	bool more;
 
 	TRY(queue_of_path(r, &queue));
 	TRY(admin_acts(r, in->delayed ? "queue.drain_all" : "queue.drain", queue, ""));
 	TRY(admin_asked(
-	    r, queue_drain(r->app->redis, queue, in->delayed, &removed, &r->scope)));
-	return reply_count(r, "removed", removed);
+	    r, queue_drain(r->app->redis, queue, in->delayed, &removed, &more, &r->scope)));
+	buf_format(&r->reply.data, "{\"removed\":%lld,\"remaining\":%s}", (long long)removed,
+	    more ? "true" : "false");
+	return reply_one(r, &rows);
 }
 
 /* POST /admin/queues/:name/retry_failed: the oldest first. */
@@ -132,6 +128,7 @@ enum err
 admin_queue_retry_failed(struct request *r)
 {
 	const struct admin_retry *in = r->form;
+	struct rows rows = reply_rows(r);
 	const char *queue;
 	int64_t retried;
 
@@ -139,7 +136,8 @@ admin_queue_retry_failed(struct request *r)
 	TRY(admin_acts(r, "queue.retry_failed", queue, ""));
 	TRY(admin_asked(
 	    r, queue_retry_all(r->app->redis, queue, in->limit, &retried, &r->scope)));
-	return reply_count(r, "retried", retried);
+	buf_format(&r->reply.data, "{\"retried\":%lld}", (long long)retried);
+	return reply_one(r, &rows);
 }
 
 /* Absent: stays. null: the row's again. 0: none. */

@@ -64,7 +64,8 @@ notification_remove(struct request *r)
 	return reply_none(r);
 }
 
-/* POST /live/token: opens the relay to this session for as long as an access token lives. */
+/* POST /live/token: opens the relay to this session for as long as an access token lives,
+ * and no longer than relays remember that it ended. */
 enum err
 live_token(struct request *r)
 {
@@ -72,7 +73,8 @@ live_token(struct request *r)
 		.session = r->viewer.session,
 		.id = uuid_make(),
 		.issued = clock_now() / 1000000 };
-	int64_t life = r->app->settings->JWT_ACCESS_SECONDS;
+	int64_t access = r->app->settings->JWT_ACCESS_SECONDS,
+	        life = access < JWT_LIVE_SECONDS ? access : JWT_LIVE_SECONDS;
 	struct rows rows = reply_rows(r);
 	struct user_head person;
 	const char *token;

@@ -40,7 +40,7 @@ reused(struct request *r, const struct session_refreshed *was)
 	if (ended == NULL)
 		return ERR_NO_MEMORY;
 	*ended = (struct session_ended){ .id = was->session_id,
-		.seconds = r->app->settings->JWT_ACCESS_SECONDS };
+		.seconds = r->app->settings->JWT_ACCESS_SECONDS + JWT_APART };
 	r->ended = ended;
 	r->ended_count = 1;
 	r->wakes = true;

@@ -8,7 +8,11 @@
 #include "base/random.h"
 #include "queue/options.h"
 
-enum { FLAGS_TEXT_MAX = 16 * KIB, RETRY_CHUNK = 500 };
+enum {
+	FLAGS_TEXT_MAX = 16 * KIB,
+	RETRY_CHUNK = 500,
+	REMOVE_ROUNDS = 600, /* of a second: who adds faster does not hold us for ever */
+};
 
 /* ---- add */
 
@@ -277,9 +281,11 @@ jobs_resume(struct jobs *w)
 enum err
 jobs_drain(struct jobs *w)
 {
-	int64_t removed;
+	int64_t removed = 0, n;
+	bool more = true;
 
-	TRY(queue_drain(w->redis, w->queue, w->delayed, &removed, w->scope));
+	for (int i = 0; i < REMOVE_ROUNDS && more; i++, removed += n)
+		TRY(queue_drain(w->redis, w->queue, w->delayed, &n, &more, w->scope));
 	return tell_count(w, "removed", removed);
 }
 
@@ -287,13 +293,15 @@ enum err
 jobs_purge(struct jobs *w)
 {
 	const char *state = view_state(w->word[0]);
-	int64_t removed;
+	int64_t removed = 0, n;
+	bool more = true;
 
 	if (state == NULL || (strcmp(state, "completed") != 0 && strcmp(state, "failed") != 0 &&
 	                         strcmp(state, "cancelled") != 0))
 		return fault(&w->scope->fault, ERR_INVALID,
 		    "only completed, failed or cancelled jobs can be purged");
-	TRY(queue_purge(w->redis, w->queue, state, w->older_ms, &removed, w->scope));
+	for (int i = 0; i < REMOVE_ROUNDS && more; i++, removed += n)
+		TRY(queue_purge(w->redis, w->queue, state, w->older_ms, &n, &more, w->scope));
 	return tell_count(w, "removed", removed);
 }
 

@@ -21,13 +21,14 @@ some(struct job *job, enum err (*step)(struct db *, int64_t, struct pruned *), i
 enum err
 job_prune(struct job *job)
 {
-	int64_t done, sessions, slots;
+	int64_t done, sessions, tokens, slots;
 
 	TRY(some(job, q_prune_done, &done));
 	TRY(some(job, q_prune_sessions, &sessions));
+	TRY(some(job, q_prune_access_tokens, &tokens));
 	TRY(some(job, q_prune_slots, &slots));
-	job->result =
-	    arena_format(job->scope.arena, "%lld job marks, %lld sessions, %lld slots",
-	        (long long)done, (long long)sessions, (long long)slots);
+	job->result = arena_format(job->scope.arena,
+	    "%lld job marks, %lld sessions, %lld access tokens, %lld slots", (long long)done,
+	    (long long)sessions, (long long)tokens, (long long)slots);
 	return OK;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "queue/words.h"
 
 enum {
@@ -239,41 +240,45 @@ queue_pause(struct redis *r, const char *queue, bool paused, struct scope *scope
 	return ask_numbers(r, &w, &answer, 1);
 }
 
-enum err
-queue_drain(
-    struct redis *r, const char *queue, bool delayed_too, int64_t *removed, struct scope *scope)
+/* The call again and again until it removes nothing more, or QUEUE_BUDGET_MS are over. */
+static enum err
+remove_all(struct redis *r, struct words *w, int64_t *removed, bool *more)
 {
-	int64_t n = 1;
+	int64_t until = clock_mono() + INT64_C(1000) * QUEUE_BUDGET_MS, n;
 
 	*removed = 0;
-	for (int i = 0; i < ROUNDS && n > 0; i++) {
-		struct words w = words_of("cg2_drain", queue, 1, scope);
-		put_text(&w, delayed_too ? "1" : "0");
-		TRY(ask_numbers(r, &w, &n, 1));
+	do {
+		TRY(ask_numbers(r, w, &n, 1));
 		*removed += n;
-	}
+	} while (n > 0 && clock_mono() < until);
+	*more = n > 0;
 	return OK;
 }
 
 enum err
-queue_purge(struct redis *r, const char *queue, const char *state, int64_t older_than_ms,
-    int64_t *removed, struct scope *scope)
+queue_drain(struct redis *r, const char *queue, bool delayed_too, int64_t *removed, bool *more,
+    struct scope *scope)
 {
+	struct words w = words_of("cg2_drain", queue, 1, scope);
+
+	put_text(&w, delayed_too ? "1" : "0");
+	return remove_all(r, &w, removed, more);
+}
+
+enum err
+queue_purge(struct redis *r, const char *queue, const char *state, int64_t older_than_ms,
+    int64_t *removed, bool *more, struct scope *scope)
+{
+	struct words w = words_of("cg2_purge", queue, 2, scope);
 	const char *word = state_word(state);
-	int64_t n = 1;
 
 	*removed = 0;
 	if (word == NULL || (strcmp(word, "completed") != 0 && strcmp(word, "failed") != 0 &&
 	                        strcmp(word, "cancelled") != 0))
 		return fault(&scope->fault, ERR_INVALID, "no state of ended jobs");
-	for (int i = 0; i < ROUNDS && n > 0; i++) {
-		struct words w = words_of("cg2_purge", queue, 2, scope);
-		put_text(&w, word);
-		put_number(&w, older_than_ms);
-		TRY(ask_numbers(r, &w, &n, 1));
-		*removed += n;
-	}
-	return OK;
+	put_text(&w, word);
+	put_number(&w, older_than_ms);
+	return remove_all(r, &w, removed, more);
 }
 
 enum err

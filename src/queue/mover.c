@@ -57,6 +57,9 @@ target_of(struct mover *m, const char *name)
 		LOG(LEVEL_ERROR, "outbox.target_refused", L_TEXT("target", name));
 		return NULL;
 	}
+	if (strcmp(name, "rt") != 0 &&
+	    queue_find(name) == NULL) /* a newer release's, or a slip */
+		LOG(LEVEL_WARN, "outbox.queue_unknown", L_TEXT("target", name));
 	t = &m->targets[m->count++];
 	*t = (struct mover_target){ .settled = true };
 	snprintf(t->name, sizeof(t->name), "%s", name);

@@ -9,7 +9,7 @@
 #include "relay/protocol.h"
 #include "relay/socket.h"
 
-enum { SECOND = 1000 * 1000, CLOSING_SECONDS = 2, REVOKED_SECONDS = 900 };
+enum { SECOND = 1000 * 1000, CLOSING_SECONDS = 2 };
 
 /* An ended session; its tokens may still be good for their signature. */
 struct ended {

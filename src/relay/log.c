@@ -21,7 +21,6 @@ enum {
 	BLOCK_MS = 1000,
 	DEAF_SECONDS = 5,
 	EPOCH_SECONDS = 1,
-	FILL_SECONDS = 900,
 	SECOND = 1000 * 1000,
 };
 
@@ -406,7 +405,7 @@ static void
 look(struct relay *r)
 {
 	struct log_reader *l = r->log;
-	struct stream_id start = { (uint64_t)(clock_now() / 1000 - FILL_SECONDS * 1000), 0 };
+	struct stream_id start = { (uint64_t)(clock_now() / 1000 - REVOKED_SECONDS * 1000), 0 };
 	char from[STREAM_ID_TEXT], last[STREAM_ID_TEXT];
 	const char *get[] = { "GET", LOG_EPOCH_KEY };
 	const char *info[] = { "XINFO", "STREAM", LOG_KEY };

@@ -303,7 +303,8 @@ github_identity(struct github *g, struct github_identity *out, struct github_pag
 		return OK;
 	}
 	TRY(github_get(g, "/user/emails?per_page=100", NULL, &emails));
-	if (github_answered(emails.outcome))
+	out->knows_email = github_answered(emails.outcome);
+	if (out->knows_email)
 		out->email = primary_email(emails.json);
 	else if (!keeps_addresses(&emails))
 		*page = emails;

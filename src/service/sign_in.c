@@ -133,6 +133,8 @@ profile_of(struct sign_in *s, const struct github_identity *who)
 	add_text(&b, "location", who->location);
 	add_text(&b, "blog", who->blog);
 	add_text(&b, "email", who->email);
+	if (who->knows_email && who->email == NULL)
+		buf_puts(&b, ",\"email\":null");
 	buf_char(&b, '}');
 	text = buf_ok(&b) ? arena_text(s->scope->arena, buf_span(&b)) : NULL;
 	buf_free(&b);

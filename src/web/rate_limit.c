@@ -1,7 +1,7 @@
 /* rate_limit: one Redis call says whether the budget allows the request and whether its
  * session was ended. The bucket is GCRA (ITU-T I.371, annex A): one number per caller, a full
  * budget may come at once, then it refills evenly. Without Redis each worker keeps buckets of
- * its own, with its share of the budget. */
+ * its own, with its share of the budget, and PostgreSQL is asked about the session. */
 #include "web/app.h"
 
 #include <arpa/inet.h>
@@ -10,8 +10,9 @@
 
 #include "adapter/hash.h"
 #include "base/clock.h"
+#include "store/session.h"
 
-enum { LOCAL_BUCKETS = 1024, KEY_MAX = 128 };
+enum { LOCAL_BUCKETS = 1024, KEY_MAX = 128, GUESS_PERIOD = 60 * 1000 * 1000 };
 
 /* KEYS: bucket, mark of the ended session ("" = none). ARGV: limit (0 = none), microseconds.
  * Returns allowed, remaining, microseconds until it is allowed again, until all is there
@@ -57,18 +58,13 @@ setting_at(const struct settings *s, size_t offset)
 	return *(const int64_t *)((const char *)s + offset);
 }
 
-/* A person, an IPv4 address, or an IPv6 network of 64 bits. */
+/* An IPv4 address, or an IPv6 network of 64 bits. */
 static void
-bucket_key(const struct request *r, char *key, size_t size)
+address_key(const struct request *r, const char *budget, char *key, size_t size)
 {
-	const char *budget = budget_name(r->route->budget);
 	unsigned char six[16];
 	char address[64];
 
-	if (!uuid_empty(&r->viewer.id)) {
-		snprintf(key, size, "cg:rate:%s:%s", budget, r->viewer.id.text);
-		return;
-	}
 	snprintf(address, sizeof(address), "%.*s",
 	    (int)(r->address.len > 63 ? 63 : r->address.len),
 	    r->address.ptr ? r->address.ptr : "");
@@ -80,6 +76,17 @@ bucket_key(const struct request *r, char *key, size_t size)
 		    six[0], six[1], six[2], six[3], six[4], six[5], six[6], six[7]);
 	else
 		snprintf(key, size, "cg:rate:%s:%s", budget, address);
+}
+
+static void
+bucket_key(const struct request *r, char *key, size_t size)
+{
+	const char *budget = budget_name(r->route->budget);
+
+	if (uuid_empty(&r->viewer.id))
+		address_key(r, budget, key, size);
+	else
+		snprintf(key, size, "cg:rate:%s:%s", budget, r->viewer.id.text);
 }
 
 static enum err
@@ -132,6 +139,22 @@ seconds_up(int64_t micros)
 	return (micros + 999999) / 1000000;
 }
 
+/* An ended session must not come back because Redis is away. */
+static enum err
+ask_database(struct request *r, struct verdict *out)
+{
+	struct session_life life = { .is_ended = false };
+	enum err e;
+
+	if (uuid_empty(&r->viewer.session))
+		return OK;
+	db_open_scope(r->db, &r->scope, false);
+	e = q_session_life(r->db, r->viewer.session, &life);
+	db_close_scope(r->db);
+	out->dead = life.is_ended;
+	return e;
+}
+
 enum err
 rate_limit(struct request *r)
 {
@@ -150,6 +173,7 @@ rate_limit(struct request *r)
 	if (ask_redis(r, key, limit, period ? period : 1, &verdict) != OK) {
 		fault_reset(&r->scope.fault);
 		ask_locally(r->app, key, limit, period ? period : 1, &verdict);
+		TRY(ask_database(r, &verdict));
 	}
 	if (verdict.dead) {
 		reply_header(r, "WWW-Authenticate",
@@ -162,4 +186,50 @@ rate_limit(struct request *r)
 		return OK;
 	r->scope.fault.retry_after = (int)seconds_up(verdict.wait);
 	return ERR_TOO_MANY;
+}
+
+/* ---- guesses: a wrong personal token costs a query before any budget is asked. Each worker
+ * counts by itself, by address; whose place another one takes begins anew. */
+
+enum { GUESSERS = 256 };
+
+static struct guesser {
+	uint64_t who;
+	int64_t until; /* GCRA's number; clock_mono() */
+} guessers[GUESSERS];
+
+static struct guesser *
+guesser_of(const struct request *r)
+{
+	char key[KEY_MAX];
+	struct guesser *g;
+	uint64_t who;
+
+	address_key(r, "guess", key, sizeof(key));
+	who = hash_of(span_of(key));
+	g = &guessers[who % GUESSERS];
+	if (g->who != who)
+		*g = (struct guesser){ .who = who };
+	return g;
+}
+
+enum err
+may_guess(struct request *r)
+{
+	int64_t wait = guesser_of(r)->until - clock_mono() - GUESS_PERIOD;
+
+	if (!r->app->settings->RATE_LIMIT || wait <= 0)
+		return OK;
+	r->scope.fault.retry_after = (int)seconds_up(wait);
+	return ERR_TOO_MANY;
+}
+
+void
+guessed_wrong(struct request *r)
+{
+	struct guesser *g = guesser_of(r);
+	int64_t now = clock_mono();
+
+	g->until =
+	    (g->until > now ? g->until : now) + GUESS_PERIOD / r->app->settings->RATE_LOGIN;
 }

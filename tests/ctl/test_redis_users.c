@@ -185,6 +185,7 @@ Test(redis_users, the_api_does_what_operators_ask)
 	struct queue_stats stats;
 	size_t count;
 	int64_t n;
+	bool more;
 	char id[16], out[4096];
 
 	acl_log("reset", out, sizeof(out));
@@ -208,9 +209,9 @@ Test(redis_users, the_api_does_what_operators_ask)
 		for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 			MAY(queue_list(redis, "push", states[i], 10, &views, &count, &scope));
 		MAY(queue_retry_all(redis, "push", 10, &n, &scope));
-		MAY(queue_drain(redis, "push", pass == 3, &n, &scope));
+		MAY(queue_drain(redis, "push", pass == 3, &n, &more, &scope));
 	}
-	MAY(queue_drain(redis, "push", true, &n, &scope));
+	MAY(queue_drain(redis, "push", true, &n, &more, &scope));
 	MAY(queue_limit(redis, "push", &set, &now, &scope));
 	MAY(queue_limit(redis, "push", &unset, &now, &scope));
 	MAY(queue_pause(redis, "push", false, &scope));

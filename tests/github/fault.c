@@ -56,7 +56,7 @@ with_body(struct ask *a, struct mishap *f)
 	a->status = (int)int_of(f, "status", 200);
 	a->type = text_of(f, "type", a->type);
 	buf_puts(&a->out, text_of(f, "body", ""));
-	if (json_is_object(json_object_get(f->with, "json")))
+	if (json_object_get(f->with, "json") != NULL)
 		put_json(&a->out, NULL, json_object_get(f->with, "json"));
 	for (huge = huge > HUGE_MAX ? HUGE_MAX : huge; huge > 0; huge -= 16)
 		buf_puts(&a->out, "0123456789abcdef");

@@ -121,6 +121,7 @@ Test(admin, paused_and_drained)
 	first = added("test.none", "{}", "{}");
 	a = call("POST", QUEUE_PATH "/drain", "{\"delayed\":false}");
 	cr_expect_eq(int_at(&a, "data.removed"), 1, "%s", a.body);
+	cr_expect(json_is_false(at(&a, "data.remaining")), "%s", a.body);
 	forget(&a);
 	act_on(first, "/retry", 404);
 	expect_state(later, "delayed", 0);

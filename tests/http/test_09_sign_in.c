@@ -110,6 +110,35 @@ Test(sign_in, an_address_that_is_not_verified_is_none)
 	forget(&a);
 }
 
+/* What GitHub no longer vouches for must not get anybody's mail. What we may not ask stays. */
+Test(sign_in, an_address_that_is_no_longer_verified_goes)
+{
+	static const char sql[] =
+	    "select coalesce(email, 'none') from users where github_id = 7051";
+	char out[64];
+	struct journey j;
+	struct answer a;
+
+	github_change("{'change': 'add_person', 'login': 'moves', 'id': 7051, 'emails': "
+	              "[{'email': 'first@example.com'}]}");
+	signed_in("moves");
+	stack_sql(sql, out, sizeof(out));
+	cr_expect_str_eq(out, "first@example.com");
+	j = begin("");
+	at_github(&j, "login=moves&granted=read:user");
+	a = come_back(&j);
+	cr_assert_eq(a.status, 302, "%s", a.body);
+	forget(&a);
+	stack_sql(sql, out, sizeof(out));
+	cr_expect_str_eq(out, "first@example.com", "nobody said anything of it");
+	github_change("{'change': 'edit_person', 'login': 'moves', 'emails': [{'email': "
+	              "'first@example.com', 'primary': false}, {'email': 'second@example.com', "
+	              "'primary': true, 'verified': false}]}");
+	signed_in("moves");
+	stack_sql(sql, out, sizeof(out));
+	cr_expect_str_eq(out, "none");
+}
+
 Test(sign_in, identity_is_the_number)
 {
 	char first[64], then[64];

@@ -345,19 +345,71 @@ Test(sessions, one_is_ended_by_its_id)
 	forget(&answer);
 }
 
+Test(sessions, device_and_last_use)
+{
+	struct pair old = open_session("list-ann"), young = open_session("list-ann");
+	char before[64];
+	struct answer a = CALL("GET", "/api/v1/auth/sessions", .token = old.access);
+
+	cr_expect_str_eq(text_at(&a, "data.0.id"), young.session, "%s", a.body);
+	cr_expect_str_eq(text_at(&a, "data.0.device"), "codegramctl");
+	cr_expect(json_is_null(at(&a, "data.0.ip_prefix")), "nobody's network");
+	snprintf(before, sizeof(before), "%s", text_at(&a, "data.1.last_used_at"));
+	cr_expect_str_eq(text_at(&a, "data.1.created_at"), before);
+	forget(&a);
+	refreshed(&old);
+	a = CALL("GET", "/api/v1/auth/sessions", .token = young.access);
+	cr_expect_str_eq(text_at(&a, "data.0.id"), old.session, "the last used first");
+	cr_expect_gt(strcmp(text_at(&a, "data.0.last_used_at"), before), 0, "%s", a.body);
+	cr_expect_gt(
+	    strcmp(text_at(&a, "data.0.expires_at"), text_at(&a, "data.0.last_used_at")), 0);
+	forget(&a);
+}
+
 /* ---- Redis and the worker fail */
 
 Test(sessions, ended_sessions_stay_ended_when_redis_forgets)
 {
-	struct pair a = open_session("flush-ann"), b = open_session("flush-ann");
+	struct pair a = open_session("flush-ann"), b = open_session("flush-ann"),
+	            c = open_session("flush-ann");
 
 	logout(&a, "this", 204);
 	LIVE_REDIS("FLUSHALL");
 	cr_expect(wait_until(is_refused, a.access, 5), "let in after the loss");
 	stack_part("stop-part", "redis");
 	logout(&b, "this", 204);
+	for (int i = 0; i < 12; i++)
+		cr_expect_eq(status_of_me(b.access), 401, "let in while Redis is away");
+	cr_expect_eq(status_of_me(c.access), 200, "another one's");
 	stack_part("start-part", "redis");
 	cr_expect(wait_until(is_refused, b.access, 8), "let in, since Redis was away");
+	cr_expect_eq(status_of_me(c.access), 200);
+}
+
+/* The clock that judges an access token may be a minute behind the one that counts the mark. */
+Test(sessions, a_mark_outlives_the_token_by_a_minute)
+{
+	struct pair a = open_session("clock-ann"), b = open_session("clock-ann"), c;
+	char key[64];
+
+	logout(&a, "this", 204);
+	c = refreshed(&b);
+	refreshed(&c);
+	expect_refused(b.refresh, "used again");
+	for (int by_scheduler = 0; by_scheduler < 2; by_scheduler++) {
+		const struct pair *pairs[] = { &a, &b };
+		for (int i = 0; i < 2; i++) {
+			long long left;
+			snprintf(key, sizeof(key), "cg:dead:%s", pairs[i]->session);
+			left = LIVE_REDIS("TTL", key);
+			cr_expect(left > 900 + 30 && left <= 900 + 61, "%d %d: %lld s", i,
+			    by_scheduler, left);
+		}
+		/* the scheduler's own, after a loss */
+		LIVE_REDIS("FLUSHALL");
+		cr_assert(wait_until(is_refused, a.access, 5));
+		cr_assert(wait_until(is_refused, c.access, 5));
+	}
 }
 
 static void

@@ -1,6 +1,5 @@
 /* What people have at GitHub, as it arrives and stays in step: against the stand-in, with every
  * bad day that GitHub can have. */
-/* long: 45 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -140,6 +140,74 @@ Test(webhook, a_delivery_counts_once)
 	    stack_count("select count(*) from github_deliveries where id = 'twice-1'"), 1);
 }
 
+/* GitHub's largest, and one byte too many for nginx. */
+Test(webhook, twenty_five_megabytes)
+{
+	struct github_delivery d = github_webhook(
+	    "{'event': 'push', 'repository': 'ada/engine', 'padding': %d}", 24 * 1024 * 1024);
+
+	cr_expect_eq(d.status, 202);
+	cr_expect_lt(d.seconds, 8, "%f", d.seconds);
+	d = github_webhook(
+	    "{'event': 'push', 'repository': 'ada/engine', 'padding': %d}", 26 * 1024 * 1024);
+	cr_expect_eq(d.status, 413);
+}
+
+static bool
+asked_for_one(void *with)
+{
+	(void)with;
+	return github_count("path=/repositories/") > 0;
+}
+
+static bool
+is_taken(void *with)
+{
+	return github_webhook("{'event': 'push', 'repository': 'ada/engine', 'delivery': '%s'}",
+	           (const char *)with)
+	           .status == 202;
+}
+
+/* GitHub does not send it again by itself, but shows that it failed; then a person may. */
+Test(webhook, while_the_database_is_away)
+{
+	struct github_delivery d;
+	char delivery[] = "while-away-1";
+
+	github_reset("requests");
+	stack_part("stop-part", "postgres");
+	d = github_webhook(
+	    "{'event': 'push', 'repository': 'ada/engine', 'delivery': '%s'}", delivery);
+	stack_part("start-part", "postgres");
+	cr_expect_eq(d.status, 503, "%ld", d.status);
+	cr_expect_lt(d.seconds, 9.5, "within the ten seconds that GitHub waits");
+	cr_expect(wait_until(is_taken, delivery, 20));
+	expect_soon("select count(*) from github_deliveries where id = 'while-away-1'", 1);
+	cr_expect(wait_until(asked_for_one, NULL, 30), "the redelivered one has its effect");
+}
+
+Test(webhook, private_ones_and_those_of_others_go_at_once)
+{
+	sign_in("grace");
+	cr_assert(sync_comes_to("grace", "repositories", "idle", 30));
+	github_change("{'change': 'transfer_repository', 'repository': 'ada/bernoulli', 'to': "
+	              "'grace'}");
+	github_webhook("{'event': 'repository', 'action': 'transferred', 'repository': "
+	               "'grace/bernoulli', 'from': 'ada'}");
+	expect_soon("select count(*) from repositories r join github_connections c using "
+	            "(user_id) where r.name = 'bernoulli' and c.login = 'ada'",
+	    0);
+	expect_soon("select count(*) from repositories r join github_connections c using "
+	            "(user_id) where r.full_name = 'grace/bernoulli' and c.login = 'grace'",
+	    1);
+	github_change(
+	    "{'change': 'edit_repository', 'repository': 'ada/dotfiles', 'private': true}");
+	github_webhook("{'event': 'repository', 'action': 'privatized', 'repository': "
+	               "'ada/dotfiles'}");
+	expect_soon(
+	    "select count(*) from repositories where name = 'dotfiles' and misses = 0", 0);
+}
+
 Test(webhook, what_concerns_nobody_here_is_taken_and_forgotten)
 {
 	long before = stack_count("select count(*) from outbox");

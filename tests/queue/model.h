@@ -21,6 +21,7 @@ struct job {
 	int lane, data, unique, key, batch, after;
 	enum mode mode;
 	bool final, later, wish, has_place, unfinished_member;
+	bool held;   /* blocked before it had its place, and not let go since */
 	bool marked; /* by a test that goes through some */
 	int64_t total, attempts, crashes, allowed, keep_done, keep_dead;
 	int64_t order; /* in its lane or line */
@@ -32,6 +33,7 @@ struct model {
 	struct job job[JOBS];
 	int holder[UNIQUES]; /* of a unique key */
 	int64_t ended_members[BATCHES];
+	bool refused[BATCHES][JOBS]; /* counted without having been added */
 	int64_t order, turn, concurrency;
 	bool paused;
 	int64_t added, completed, failed, retried, crashed, lost, cancels;
@@ -103,7 +105,26 @@ wait_in_lane(struct model *m, int id)
 {
 	m->job[id].state = WAITING;
 	m->job[id].why = FOR_NOTHING;
+	m->job[id].held = false;
 	m->job[id].order = ++m->order;
+}
+
+/* The final job goes on; with nobody left the batch is forgotten. */
+static inline void
+close_batch(struct model *m, int final)
+{
+	int batch = m->job[final].batch;
+
+	if (m->job[final].total == 0)
+		return;
+	for (int i = 0; i < JOBS; i++) {
+		const struct job *j = &m->job[i];
+		if (i != final && j->state != GONE && j->batch == batch &&
+		    (j->unfinished_member || (j->state == BLOCKED && j->why == FOR_BATCH)))
+			return;
+	}
+	m->ended_members[batch] = 0;
+	memset(m->refused[batch], 0, sizeof(m->refused[batch]));
 }
 
 static inline void
@@ -114,9 +135,15 @@ place(struct model *m, int id)
 	if (j->final && m->ended_members[j->batch] < j->total) {
 		j->state = BLOCKED;
 		j->why = FOR_BATCH;
-	} else if (j->later) {
+		j->held = true;
+		return;
+	}
+	if (j->final)
+		close_batch(m, id);
+	if (j->later) {
 		j->state = DELAYED;
 		j->why = FOR_NOTHING;
+		j->held = false;
 	} else {
 		wait_in_lane(m, id);
 	}
@@ -154,11 +181,8 @@ compare_ids(int a, int b)
 }
 
 static inline void
-member_ended(struct model *m, int id)
+member_ended(struct model *m, int batch)
 {
-	int batch = m->job[id].batch;
-
-	m->job[id].unfinished_member = false;
 	m->ended_members[batch]++;
 	for (;;) {
 		int next = NOBODY;
@@ -191,8 +215,10 @@ untie(struct model *m, int id, bool forgotten)
 		}
 	}
 	leave_place(m, id);
-	if (j->batch != NOBODY && !j->final && j->unfinished_member)
-		member_ended(m, id);
+	if (j->unfinished_member) {
+		j->unfinished_member = false;
+		member_ended(m, j->batch);
+	}
 }
 
 static inline void

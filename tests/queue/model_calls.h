@@ -100,35 +100,54 @@ time_of(enum state state, const int *ids, int count)
 
 /* ---- adding */
 
+/* Of one whose unique key is another's. */
+static enum add_answer
+model_follow(int id, const struct job *new, struct job *h)
+{
+	if (new->mode != LAST || h->state == GONE || h->unique != new->unique)
+		return ADD_UNIQUE;
+	if (h->after != NOBODY) {
+		remove_job(&m, h->after);
+	} else if (h->state == WAITING || h->state == DELAYED || h->state == BLOCKED) {
+		h->data = new->data;
+		return ADD_REPLACED;
+	} else if (h->state != ACTIVE) {
+		return ADD_UNIQUE;
+	}
+	h->after = id;
+	return ADD_KEPT;
+}
+
+static void
+model_refuse(int id, const struct job *new)
+{
+	if (new->batch == NOBODY || new->final || m.refused[new->batch][id])
+		return;
+	m.refused[new->batch][id] = true;
+	member_ended(&m, new->batch);
+}
+
 static enum add_answer
 model_add(int id, struct job new)
 {
 	enum add_answer answer = ADD_DONE;
-	int holder;
 
 	if (m.job[id].state != GONE)
 		return ADD_THERE;
-	if (new.unique != NOBODY && (holder = m.holder[new.unique]) != NOBODY) {
-		struct job *h = &m.job[holder];
-		if (new.mode != LAST || h->state == GONE || h->unique != new.unique)
-			return ADD_UNIQUE;
-		if (h->after != NOBODY) {
-			remove_job(&m, h->after);
-		} else if (h->state == WAITING || h->state == DELAYED || h->state == BLOCKED) {
-			h->data = new.data;
-			return ADD_REPLACED;
-		} else if (h->state != ACTIVE) {
-			return ADD_UNIQUE;
-		}
-		h->after = id;
-		answer = ADD_KEPT;
+	if (new.unique != NOBODY && m.holder[new.unique] != NOBODY)
+		answer = model_follow(id, &new, &m.job[m.holder[new.unique]]);
+	if (answer == ADD_UNIQUE || answer == ADD_REPLACED) {
+		model_refuse(id, &new);
+		return answer;
 	}
 	m.added++;
 	m.job[id] = new;
-	m.job[id].unfinished_member = new.batch != NOBODY && !new.final;
+	m.job[id].unfinished_member =
+	    new.batch != NOBODY && !new.final && !m.refused[new.batch][id];
 	if (answer == ADD_KEPT) {
 		m.job[id].state = BLOCKED;
 		m.job[id].why = FOR_LAST;
+		m.job[id].held = true;
 		return answer;
 	}
 	if (new.unique != NOBODY)
@@ -496,8 +515,11 @@ model_retry(int id)
 		m.holder[j->unique] = id;
 	}
 	j->attempts = j->crashes = 0;
-	j->wish = false;
-	wait_in_lane(&m, id);
+	j->wish = j->later = false;
+	if (j->final && j->held)
+		place(&m, id);
+	else
+		wait_in_lane(&m, id);
 	return true;
 }
 
@@ -565,25 +587,6 @@ do_settings(void)
 	DONE(queue_limit(redis, QUEUE, &set, &now, &scope));
 	SAME("limit", now.concurrency, set.concurrency);
 	m.concurrency = set.concurrency;
-}
-
-static void
-do_drain(void)
-{
-	bool too = one_in(2);
-	int64_t removed, n = 0;
-	int id;
-
-	DONE(queue_drain(redis, QUEUE, too, &removed, &scope));
-	for (;; n++) {
-		if (!too ||
-		    ((id = any_of(BLOCKED)) == NOBODY && (id = any_of(DELAYED)) == NOBODY))
-			id = any_of(WAITING);
-		if (id == NOBODY)
-			break;
-		remove_job(&m, id);
-	}
-	SAME("drained", removed, n);
 }
 
 #endif

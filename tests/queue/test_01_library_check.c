@@ -101,9 +101,9 @@ CHECKED(check, finds_and_mends)
 		{ "DEL " C "k:key", 1 },
 		{ "DEL " C "kq:key", 1 },
 		{ "SADD " C "k:key2 nobody", 1 },
-		{ "RPUSH " C "kq:key nobody", 1 },
-		{ "RPUSH " C "kq:key in-line", 1 },
-		{ "RPUSH " C "kq:key2 waiting", 1 },
+		{ "ZREM " C "kq:key in-line", 1 },
+		{ "ZADD " C "kq:key 9 nobody", 1 },
+		{ "ZADD " C "kq:key2 1 waiting", 1 },
 		{ "SADD " C "bm:b nobody", 1 },
 		{ "SET " C "b:b 2", 1 },
 		{ "SADD " C "bf:b nobody", 1 },
@@ -148,4 +148,51 @@ CHECKED(check, many)
 	command("DEL " C "s:l");
 	cr_expect_gt(check(Q, true), 300u);
 	expect_stats(975, 0, 325, 0, 0);
+}
+
+/* Runs Lua on the queue's keys. */
+static void
+script(const char *lua)
+{
+	struct span words[] = { SPAN("EVAL"), span_of(lua), SPAN("1"), SPAN("cg:{" Q "}") };
+	struct redis_reply reply;
+
+	GOOD(redis_call(redis, words, 4, &reply, &scope));
+}
+
+/* More faults than fit on Lua's stack. */
+CHECKED(check, badly_damaged)
+{
+	script("for b = 1, 8 do for i = 1, 500 do "
+	       "redis.call('SADD', KEYS[1] .. ':bm:' .. b, 'gone' .. i) end end");
+	cr_expect_eq(check(Q, false), 1000u, "no more are told");
+	for (int i = 0; i < 20 && check(Q, true) > 0; i++)
+		;
+	cr_expect_eq(command("EXISTS cg:{" Q "}:bm:1"), 0);
+}
+
+/* No call holds up Redis for long, however many stand in line for one key. */
+CHECKED(check, long_line)
+{
+	struct queue_item item = { .id = "first", .key = "key" };
+
+	cr_expect_eq(add_item(item), ADD_DONE);
+	take_one("a");
+	item.id = "second";
+	cr_expect_eq(add_item(item), ADD_DONE);
+	cr_expect_eq(take("a", 1).count, 0u);
+	script("for i = 1, 40000 do local id = 'x' .. i "
+	       "redis.call('HSET', KEYS[1] .. ':j:' .. id, 'n', 'work', 'd', '{}', 'l', 'n', "
+	       "'t', '1', 'b', 'key', 'p', '{\"key\":\"key\"}') "
+	       "redis.call('ZADD', KEYS[1] .. ':blk', i, id) "
+	       "redis.call('ZADD', KEYS[1] .. ':kq:key', i + 1, id) end");
+	command("CONFIG SET slowlog-log-slower-than 250000");
+	command("SLOWLOG RESET");
+	cr_expect_eq(check(Q, false), 0u);
+	cr_expect_eq(command("SLOWLOG LEN"), 0);
+	GOOD(queue_remove(redis, Q, "x20000", &scope));
+	cr_expect_eq(command("ZCARD cg:{" Q "}:kq:key"), 40000);
+	command("ZREM cg:{" Q "}:kq:key x39999");
+	cr_expect_eq(check(Q, true), 1u, "it stands nowhere in the line");
+	expect_state("x39999", "waiting");
 }

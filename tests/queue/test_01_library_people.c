@@ -133,6 +133,7 @@ CHECKED(people, drain)
 {
 	struct queue_lease lease;
 	int64_t removed;
+	bool more;
 
 	for (int i = 0; i < 1203; i++) {
 		char id[16];
@@ -140,20 +141,76 @@ CHECKED(people, drain)
 		add(id, QUEUE_LANES[i % 3], i < 600 ? 60000 : 0, NULL);
 	}
 	lease = take_one("a");
-	GOOD(queue_drain(redis, Q, false, &removed, &scope));
+	GOOD(queue_drain(redis, Q, false, &removed, &more, &scope));
 	cr_expect_eq(removed, 602);
+	cr_expect(!more);
 	expect_stats(0, 1, 600, 0, 0);
 	add_item((struct queue_item){
 	    .id = "b", .batch = "b", .batch_final = true, .batch_total = 1 });
-	GOOD(queue_drain(redis, Q, true, &removed, &scope));
+	GOOD(queue_drain(redis, Q, true, &removed, &more, &scope));
 	cr_expect_eq(removed, 601);
 	cr_expect(finish("a", lease), "who runs goes on");
 	expect_stats(0, 0, 0, 1, 0);
 }
 
+/* Nobody is kept waiting: a Redis that is slow gets further calls. */
+CHECKED(people, drain_and_purge_within_their_time)
+{
+	int64_t removed, all = 0;
+	bool more = true;
+	int calls = 0;
+
+	for (int i = 0; i < 1600; i++) {
+		char id[16], line[96];
+		snprintf(id, sizeof(id), "%d", i);
+		add(id, 0, 0, NULL);
+		if (i >= 600)
+			continue;
+		end_as("a", take_one("a"), END_DEAD, 0);
+		snprintf(line, sizeof(line), "ZADD cg:{" Q "}:held %d %d", i + 1, i);
+		command(line);
+		snprintf(line, sizeof(line), "ZREM cg:{" Q "}:dead %d", i);
+		command(line);
+	}
+	command("RENAME cg:{" Q "}:held cg:{" Q "}:dead");
+	command("CLIENT PAUSE 1100 ALL");
+	GOOD(queue_drain(redis, Q, false, &all, &more, &scope));
+	cr_expect(more);
+	cr_expect_lt(all, 1000);
+	for (; calls < 10 && more; calls++, all += removed)
+		GOOD(queue_drain(redis, Q, false, &removed, &more, &scope));
+	cr_expect(!more);
+	cr_expect_eq(all, 1000, "%ld", (long)all);
+	command("CLIENT PAUSE 1100 ALL");
+	GOOD(queue_purge(redis, Q, "failed", 0, &all, &more, &scope));
+	cr_expect(more);
+	cr_expect_eq(all, 500);
+	GOOD(queue_purge(redis, Q, "failed", 0, &removed, &more, &scope));
+	cr_expect(!more);
+	cr_expect_eq(removed, 100);
+}
+
+CHECKED(people, list_is_bounded)
+{
+	struct queue_view *jobs;
+	size_t count;
+
+	for (int i = 0; i < 1600; i++) {
+		char id[16];
+		snprintf(id, sizeof(id), "%d", i);
+		add(id, 0, i % 2 ? 60000 : 0, NULL);
+	}
+	GOOD(queue_list(redis, Q, "waiting", 100000, &jobs, &count, &scope));
+	cr_expect_eq(count, (size_t)QUEUE_LIST_MAX);
+	cr_expect_str_eq(jobs[0].id, "1598");
+	GOOD(queue_list(redis, Q, "delayed", 100000, &jobs, &count, &scope));
+	cr_expect_eq(count, (size_t)QUEUE_LIST_MAX);
+}
+
 CHECKED(people, purge)
 {
 	int64_t removed;
+	bool more;
 
 	add("old", 0, 0, NULL);
 	add("young", 0, 0, NULL);
@@ -162,13 +219,13 @@ CHECKED(people, purge)
 	command("ZINCRBY cg:{" Q "}:dead -5000 old");
 	add("done", 0, 0, NULL);
 	cr_expect(finish("a", take_one("a")));
-	GOOD(queue_purge(redis, Q, "dead", 4000, &removed, &scope));
+	GOOD(queue_purge(redis, Q, "dead", 4000, &removed, &more, &scope));
 	cr_expect_eq(removed, 1);
 	expect_gone("old");
-	GOOD(queue_purge(redis, Q, "failed", 0, &removed, &scope));
-	GOOD(queue_purge(redis, Q, "completed", 0, &removed, &scope));
+	GOOD(queue_purge(redis, Q, "failed", 0, &removed, &more, &scope));
+	GOOD(queue_purge(redis, Q, "completed", 0, &removed, &more, &scope));
 	expect_stats(0, 0, 0, 0, 0);
-	cr_expect_eq(queue_purge(redis, Q, "waiting", 0, &removed, &scope), ERR_INVALID);
+	cr_expect_eq(queue_purge(redis, Q, "waiting", 0, &removed, &more, &scope), ERR_INVALID);
 }
 
 /* ---- again */

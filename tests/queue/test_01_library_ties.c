@@ -1,4 +1,4 @@
-/* What holds jobs together: unique keys, keys of concurrency, batches; and how long they are kept. */
+/* What holds jobs together: unique keys, keys of concurrency; and how long they are kept. */
 #include "queue/calls.h"
 
 TestSuite(ties, .init = open_queue, .fini = close_queue);
@@ -252,113 +252,6 @@ CHECKED(ties, places_of_those_who_leave)
 	let_lapse(lease);
 	cr_expect_eq(reap(), 1);
 	expect_next("b", "k4");
-}
-
-/* ---- batches */
-
-static enum add_answer
-add_member(const char *id, bool final)
-{
-	return add_item((struct queue_item){
-	    .id = id, .batch = "b", .batch_final = final, .batch_total = final ? 4 : 0 });
-}
-
-CHECKED(ties, final_comes_when_all_have_ended)
-{
-	enum cancel_answer out;
-
-	add_member("m1", false);
-	cr_expect_eq(add_member("last", true), ADD_DONE);
-	cr_expect_str_eq(show("last").state, "blocked");
-	cr_expect_str_eq(show("last").reason, "batch");
-	cr_expect_str_eq(show("last").batch, "b");
-	add_member("m2", false);
-	add_member("m3", false);
-	add_member("m4", false);
-	cr_expect(finish("a", take_one("a")));
-	cr_expect_eq(end_as("a", take_one("a"), END_DEAD, 0), FAIL_DEAD);
-	GOOD(queue_cancel(redis, Q, "m3", &out, &scope));
-	expect_state("last", "blocked");
-	GOOD(queue_retry(redis, Q, "m2", &scope));
-	cr_expect_eq(end_as("a", take_one("a"), END_BACK, 0), FAIL_AGAIN);
-	cr_expect(finish("a", take_one("a")));
-	expect_state("last", "blocked");
-	expect_state("m2", "completed");
-	GOOD(queue_remove(redis, Q, "m4", &scope));
-	expect_state("last", "waiting");
-	expect_next("a", "last");
-}
-
-CHECKED(ties, final_of_an_ended_batch)
-{
-	struct queue_item item = { .id = "last",
-		.batch = "b",
-		.batch_final = true,
-		.batch_total = 1,
-		.delay_ms = 60000 };
-
-	add_member("m1", false);
-	cr_expect(finish("a", take_one("a")));
-	cr_expect_eq(add_item(item), ADD_DONE);
-	expect_state("last", "delayed");
-	GOOD(queue_remove(redis, Q, "last", &scope));
-	cr_expect_gt(command("PTTL cg:{" Q "}:b:b"), 0, "it goes by itself");
-}
-
-CHECKED(ties, final_keeps_its_delay)
-{
-	struct queue_item item = { .id = "last",
-		.batch = "b",
-		.batch_final = true,
-		.batch_total = 1,
-		.delay_ms = 60000 };
-
-	cr_expect_eq(add_item(item), ADD_DONE);
-	add_member("m1", false);
-	expect_state("last", "blocked");
-	cr_expect(finish("a", take_one("a")));
-	expect_state("last", "delayed");
-}
-
-/* All that a job may carry at once. */
-CHECKED(ties, in_a_batch_of_outbox_rows)
-{
-	struct queue_item items[] = { { .id = "m",
-		                          .name = "work",
-		                          .data = SPAN("{}"),
-		                          .batch = "b",
-		                          .key = "k",
-		                          .owner = "ann" },
-		{ .id = "last",
-		    .name = "work",
-		    .data = SPAN("{}"),
-		    .batch = "b",
-		    .batch_final = true,
-		    .batch_total = 1,
-		    .trace = "00-1",
-		    .attempts = 7,
-		    .backoff = BACKOFF_FIXED,
-		    .backoff_ms = 5 },
-		{ .id = "plain", .name = "work", .data = SPAN("{}") } };
-	struct queue_step step;
-	enum batch_answer out;
-
-	GOOD(queue_batch(
-	    redis, Q, "11111111-1111-4111-8111-111111111111", 1, items, 3, &out, &scope));
-	cr_expect_eq(out, BATCH_DONE);
-	step = take("a", 5);
-	cr_assert_eq(step.count, 2u);
-	cr_expect_str_eq(step.jobs[0].owner, "ann");
-	cr_expect_str_eq(step.jobs[0].batch, "b");
-	cr_expect_str_eq(step.jobs[1].lease.id, "plain");
-	cr_expect_str_eq(step.jobs[1].owner, "");
-	cr_expect(finish("a", step.jobs[0].lease));
-	step = take("a", 5);
-	cr_assert_eq(step.count, 1u);
-	cr_expect_str_eq(step.jobs[0].trace, "00-1");
-	cr_expect_eq(step.jobs[0].attempts_allowed, 7);
-	cr_expect_eq(step.jobs[0].backoff, BACKOFF_FIXED);
-	cr_expect_eq(step.jobs[0].backoff_ms, 5);
 }
 
 /* ---- attempts and history of its own */

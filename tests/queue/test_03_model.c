@@ -9,13 +9,34 @@ enum { STEPS = 100000, LOOK_EVERY = 1000, CHECK_EVERY = 5000 };
 TestSuite(model, .init = open_queue, .fini = close_queue);
 
 static void
+do_drain(void)
+{
+	bool too = one_in(2), more;
+	int64_t removed, n = 0;
+	int id;
+
+	DONE(queue_drain(redis, QUEUE, too, &removed, &more, &scope));
+	SAME("more to drain", more, false);
+	for (;; n++) {
+		if (!too ||
+		    ((id = any_of(BLOCKED)) == NOBODY && (id = any_of(DELAYED)) == NOBODY))
+			id = any_of(WAITING);
+		if (id == NOBODY)
+			break;
+		remove_job(&m, id);
+	}
+	SAME("drained", removed, n);
+}
+
+static void
 do_purge(void)
 {
 	static const char *const words[] = { "completed", "failed", "cancelled" };
 	int which = below(3), id;
 	int64_t removed, n = 0;
+	bool more;
 
-	DONE(queue_purge(redis, QUEUE, words[which], 0, &removed, &scope));
+	DONE(queue_purge(redis, QUEUE, words[which], 0, &removed, &more, &scope));
 	for (; (id = any_of((enum state)(COMPLETED + which))) != NOBODY; n++)
 		remove_job(&m, id);
 	SAME("purged", removed, n);
@@ -112,7 +133,7 @@ static void
 look_at_key(int key)
 {
 	struct redis_reply line =
-	    values(arena_format(scope.arena, "LRANGE cg:{" QUEUE "}:kq:k%d 0 -1", key));
+	    values(arena_format(scope.arena, "ZRANGE cg:{" QUEUE "}:kq:k%d 0 -1", key));
 	int64_t before = 0;
 
 	SAME("places", command(arena_format(scope.arena, "SCARD cg:{" QUEUE "}:k:k%d", key)),

@@ -364,3 +364,42 @@ Test(faults, at_random)
 		ws_free(l[i].ws);
 	}
 }
+
+static bool
+log_is_longer(void *than)
+{
+	return LIVE_REDIS("XLEN", "cg:{rt}:log") > *(const long *)than;
+}
+
+/* For as long as a token of it may be good, also by a relay that was not there when it ended. */
+Test(faults, z_a_new_relay_knows_what_ended_long_ago)
+{
+	struct live_person ended = live_person(), p = live_person();
+	long many = 400;
+	char id[96], text[4096], out[64];
+	struct ws *w;
+
+	/* so old, and so many, that Redis trims what is not kept on purpose */
+	stack_sql("select floor(extract(epoch from now() - interval '14 minutes'))::bigint",
+	    out, sizeof(out));
+	LIVE_REDIS("DEL", "cg:{rt}:log");
+	for (long i = 1; i <= many; i++) {
+		snprintf(id, sizeof(id), "%s000-%ld", out, i);
+		snprintf(text, sizeof(text), "{\"sid\":\"%s\"}",
+		    i == 1 ? ended.session.text : live_person().session.text);
+		LIVE_REDIS("XADD", "cg:{rt}:log", id, "k", "control", "e", "revoke", "d", text);
+	}
+	snprintf(text, sizeof(text),
+	    "insert into outbox (kind, target, name, room, data) values ('event', 'rt', "
+	    "'notification', '%s', '{}')",
+	    live_room(&p));
+	stack_sql(text, out, sizeof(out));
+	cr_expect(wait_until(log_is_longer, &many, 10), "what ended then was trimmed");
+	stack_part("restart-part", "relay");
+	w = WS_OPEN(.path = NULL);
+	snprintf(text, sizeof(text), "{\"type\":\"hello\",\"token\":\"%s\"}",
+	    live_token(&ended, 60));
+	ws_say(w, text);
+	live_expect_close(w, 4005);
+	ws_free(w);
+}

@@ -167,11 +167,25 @@ Test(plan, f_prune)
 	    "insert into job_done (job_id) values ('young'); "
 	    "insert into cron_slot (name, slot, state) values "
 	    "('gone', now() - interval '402 days', 'fired'), "
-	    "('gone', now() - interval '401 days', 'fired')");
+	    "('gone', now() - interval '401 days', 'fired'); "
+	    "insert into users (id, username) values (gen_random_uuid(), 'pruned'); "
+	    "insert into access_tokens (id, user_id, name, hash, prefix, scopes, expires_at, "
+	    "revoked_at) select gen_random_uuid(), u.id, t.name, sha256(t.name::bytea), "
+	    "'cgp_', "
+	    "'{read}', now() + t.life, now() - t.ended from users u, (values "
+	    "('expired long ago', interval '-31 days', null::interval), "
+	    "('ended long ago', interval '60 days', interval '31 days'), "
+	    "('expired', interval '-29 days', null), ('ended', interval '60 days', "
+	    "interval '29 days'), ('lives', interval '60 days', null)) t(name, life, ended) "
+	    "where u.username = 'pruned'");
 	ADD("prune", "prune", DATA("{}"));
 	EXPECT("prune", "completed", 20);
 	cr_expect(strstr(VIEW("prune").result, "6000 job marks"), "%s", VIEW("prune").result);
 	cr_expect(strstr(VIEW("prune").result, "1 slots"), "%s", VIEW("prune").result);
+	cr_expect(strstr(VIEW("prune").result, "2 access tokens"), "%s", VIEW("prune").result);
+	cr_expect_eq(stack_count("select count(*) from access_tokens where name in ('expired', "
+	                         "'ended', 'lives')"),
+	    3);
 	cr_expect_eq(stack_count("select count(*) from job_done where job_id = 'young'"), 1);
 	cr_expect_eq(stack_count("select count(*) from cron_slot where name = 'gone'"), 1);
 	cr_expect_eq(stack_count("select count(*) from job_done where job_id like 'old-%'"), 0);
@@ -300,4 +314,13 @@ Test(plan, i_options_of_the_outbox)
 	cr_expect_str_eq(v.unique, "once");
 	cr_expect_eq(v.attempts_allowed, 0);
 	cr_expect(scheduler_logged("outbox.options_refused.*/attempts"));
+}
+
+/* Its jobs go to Redis, but nobody here looks after them: that is said. */
+Test(plan, j_a_queue_nobody_knows)
+{
+	sql("insert into outbox (kind, target, name, data) values ('job', 'emial', 'x', '{}')");
+	cr_assert(wait_until(all_sent, NULL, 10));
+	cr_expect(wait_until(scheduler_logged, "outbox.queue_unknown.*emial", 5));
+	cr_expect_not(scheduler_logged("outbox.queue_unknown.*maintenance"));
 }

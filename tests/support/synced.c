@@ -64,18 +64,31 @@ sync_comes_to(const char *login, const char *kind, const char *state, double sec
 }
 
 bool
-sync_again(const char *login, const char *kind)
+sync_add(const char *login, const char *kind)
 {
-	char before[256], data[256], name[64], sql[256], user[64], out[256];
-	struct wanted w = { login, kind, "finished_at", before, true };
+	char data[256], name[64], sql[256], user[64], out[256];
 
-	snprintf(before, sizeof(before), "%s", sync_text(login, kind, "finished_at"));
 	snprintf(sql, sizeof(sql), "select user_id from github_connections where login = '%s'",
 	    login);
 	stack_sql(sql, user, sizeof(user));
 	snprintf(data, sizeof(data), "{\"user_id\":\"%s\"}", user);
 	snprintf(name, sizeof(name), "sync-%s", kind);
-	if (stack_ctl(out, sizeof(out), "jobs", "add", "github-sync", name, data, NULL) != 0)
-		return false;
-	return wait_until(holds, &w, 30) && sync_comes_to(login, kind, "idle", 30);
+	return stack_ctl(out, sizeof(out), "jobs", "add", "github-sync", name, data, NULL) == 0;
+}
+
+bool
+sync_ends_as(const char *login, const char *kind, const char *state)
+{
+	char before[256];
+	struct wanted w = { login, kind, "finished_at", before, true };
+
+	snprintf(before, sizeof(before), "%s", sync_text(login, kind, "finished_at"));
+	return sync_add(login, kind) && wait_until(holds, &w, 30) &&
+	       sync_comes_to(login, kind, state, 5);
+}
+
+bool
+sync_again(const char *login, const char *kind)
+{
+	return sync_ends_as(login, kind, "idle");
 }

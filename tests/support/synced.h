@@ -15,7 +15,9 @@ long sync_number(const char *login, const char *kind, const char *column);
 /* True when the sync is in that state within `seconds`. */
 bool sync_comes_to(const char *login, const char *kind, const char *state, double seconds);
 
-/* Adds the job by hand and waits until a later pass has ended. */
+/* Adds the job by hand; and waits until a later pass has ended, in that state, or well. */
+bool sync_add(const char *login, const char *kind);
+bool sync_ends_as(const char *login, const char *kind, const char *state);
 bool sync_again(const char *login, const char *kind);
 
 #endif

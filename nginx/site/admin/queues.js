@@ -5,7 +5,7 @@ import { ask } from '../ask.js';
 import { act, button, fragment, label, post } from './frame.js';
 import { $, element, put, rowHead, rows, span, whole } from '../text.js';
 
-const RATE_MS = 10000, RETRY_CHUNK = 100;
+const RATE_MS = 10000, RETRY_CHUNK = 100, DRAIN_CALLS = 600;
 const LIMITS = ['concurrency', 'rate', 'rate_ms'];
 const SPEEDS = ['added', 'completed', 'retried', 'failed'];
 
@@ -46,8 +46,13 @@ async function drain(queue) {
 		'the delayed and blocked ones, too');
 	if (delayed === null)
 		return '';
-	const { removed } = await post(path(queue, '/drain'), { delayed });
-	return whole(removed) + ' jobs were removed from ' + queue.name + '.';
+	let removed = 0, left = true;
+	for (let i = 0; i < DRAIN_CALLS && left; i++) { // each of about a second
+		const answer = await post(path(queue, '/drain'), { delayed });
+		removed += answer.removed;
+		left = answer.remaining;
+	}
+	return whole(removed) + ' jobs were removed from ' + queue.name + (left ? '; some are left.' : '.');
 }
 
 /* In chunks, and no more than there were: those that fail again at once would come round. */

@@ -7,12 +7,14 @@
 --                   u unique key, p options (JSON, see 3_ties.lua), s started, g progress,
 --                   w set: it is to be cancelled, e last error, y why it failed, o result,
 --                   z the entry that was ended last, f when it ended;
---                   blocked: b why, v due then; k the job that comes after it (unique `last`)
+--                   blocked: b why, v due then (stays when it is cancelled meanwhile); k the job that comes after it (unique `last`)
 --   :dly :blk       sorted sets by time in ms: delayed until, blocked since
 --   :done :dead :cancelled  by time in ms: jobs that ended      :log:<id>  lines of a job
 --   :u:<key>        the job that has a unique key
---   :k:<key> :kq:<key>  jobs that have a place of a concurrency key · those in line for one
+--   :k:<key>        jobs that have a place of a concurrency key
+--   :kq:<key>       those in line for one, a sorted set: its scores are the order alone
 --   :b:<batch>      how many members have ended     :bm:<batch>  those that have not
+--   :bx:<batch>     members that ended without having been added
 --   :bf:<batch>     final jobs that wait for them
 --   :z:<id>         how a job that is not kept ended, for a minute
 --   :m              counters, reap (the last one), max of waiting jobs, the outbox watermark:
@@ -32,8 +34,9 @@ local BACKOFF_MAX = 3600000
 local DONE_AGE, DEAD_AGE, LOG_AGE = 86400000, 2592000000, 600000
 local BATCH_AGE, ANSWER_AGE, CONSUMER_AGE = 2592000000, 60000, 3600000
 local WAITING_MAX, TOKENS, ONCE, LOOKS = 1000000, 64, 500, 16
+local CHECKED = 4000 -- members of sets that one call of check looks at
 local LINES = 100
-local KEEP = 1000 -- of ended jobs, for old callers that don't say
+local KEEP = 1000    -- of ended jobs, for old callers that don't say
 local NONE = {}   -- the options of most jobs
 
 -- While the library is loaded there is neither redis.call nor any global: taken at the first use.

@@ -105,7 +105,7 @@ end
 
 local function unblock(base, id)
 	call('ZREM', base .. ':blk', id)
-	call('HDEL', job_of(base, id), 'b')
+	call('HDEL', job_of(base, id), 'b', 'v')
 end
 
 local function forget(base, id)

@@ -10,13 +10,38 @@ local function final_must_wait(base, o)
 	return tonumber(call('GET', base .. ':b:' .. o.batch) or 0) < (o.total or 0)
 end
 
+-- What is counted of a batch stays for as long as somebody is in it, and BATCH_AGE longer.
+local function settle_batch(base, batch)
+	local ended, refused = base .. ':b:' .. batch, base .. ':bx:' .. batch
+	if call('EXISTS', base .. ':bm:' .. batch, base .. ':bf:' .. batch) > 0 then
+		call('PERSIST', ended)
+		call('PERSIST', refused)
+	else
+		call('PEXPIRE', ended, BATCH_AGE)
+		call('PEXPIRE', refused, BATCH_AGE)
+	end
+end
+
+-- Its final job goes on. When nobody is left in it, its id is free for another batch.
+local function close_batch(base, o)
+	local batch = o.batch
+	if (o.total or 0) > 0 and
+		call('EXISTS', base .. ':bm:' .. batch, base .. ':bf:' .. batch) == 0 then
+		call('DEL', base .. ':b:' .. batch, base .. ':bx:' .. batch)
+	end
+end
+
 -- A job that nothing holds back but its batch and its time goes where it belongs.
 local function place(base, now, id, lane, due, o)
 	if final_must_wait(base, o) then
 		call('HSET', job_of(base, id), 'v', due)
 		call('SADD', base .. ':bf:' .. o.batch, id)
-		block(base, now, id, 'batch')
-	elseif due > now then
+		settle_batch(base, o.batch)
+		return block(base, now, id, 'batch')
+	elseif o.final then
+		close_batch(base, o)
+	end
+	if due > now then
 		delay(base, id, due)
 	else
 		ready(base, id, lane)
@@ -86,8 +111,11 @@ end
 
 local function next_of_key(base, key)
 	local places, line = base .. ':k:' .. key, base .. ':kq:' .. key
-	local id = call('LINDEX', line, 0)
-	while id do
+	for _ = 1, ONCE do
+		local id = call('ZRANGE', line, 0, 0)[1]
+		if not id then
+			return
+		end
 		local j = call('HMGET', job_of(base, id), 'l', 'p', 'b')
 		if j[3] == 'key' then
 			if call('SCARD', places) >= key_limit(options_of(j[2])) then
@@ -97,9 +125,13 @@ local function next_of_key(base, key)
 			unblock(base, id)
 			ready(base, id, j[1])
 		end
-		call('LPOP', line)
-		id = call('LINDEX', line, 0)
+		call('ZREM', line, id)
 	end
+end
+
+local function stand_in_line(line, id)
+	local last = call('ZRANGE', line, -1, -1, 'WITHSCORES')
+	call('ZADD', line, 'NX', (last[2] or 0) + 1, id)
 end
 
 local function enter_key(base, now, id, o)
@@ -115,7 +147,7 @@ local function enter_key(base, now, id, o)
 		call('SADD', places, id)
 		return true
 	end
-	call('RPUSH', line, id)
+	stand_in_line(line, id)
 	block(base, now, id, 'key')
 	return false
 end
@@ -129,26 +161,39 @@ end
 -- ---- batches
 
 local function join_batch(base, id, o)
-	if o.batch and not o.final then
-		call('SADD', base .. ':bm:' .. o.batch, id)
-		call('PEXPIRE', base .. ':bm:' .. o.batch, BATCH_AGE)
-	end
-end
-
-local function leave_batch(base, now, id, o)
-	local at, finals = base .. ':b:' .. o.batch, base .. ':bf:' .. o.batch
-	if o.final then
-		return call('SREM', finals, id)
-	elseif call('SREM', base .. ':bm:' .. o.batch, id) == 0 then
+	if not o.batch or o.final or call('SISMEMBER', base .. ':bx:' .. o.batch, id) == 1 then
 		return
 	end
-	local ended, waiting = call('INCR', at), call('SMEMBERS', finals)
-	call('PEXPIRE', at, BATCH_AGE)
+	call('SADD', base .. ':bm:' .. o.batch, id)
+	settle_batch(base, o.batch)
+end
+
+local function member_ended(base, now, batch)
+	local ended = call('INCR', base .. ':b:' .. batch)
+	local waiting = call('SRANDMEMBER', base .. ':bf:' .. batch, ONCE)
 	table.sort(waiting)
 	for _, final in ipairs(waiting) do
 		if ended >= (options_of(call('HGET', job_of(base, final), 'p')).total or 0) then
 			release(base, now, final)
 		end
+	end
+	settle_batch(base, batch)
+end
+
+local function leave_batch(base, now, id, o)
+	if o.final then
+		call('SREM', base .. ':bf:' .. o.batch, id)
+		settle_batch(base, o.batch)
+	elseif call('SREM', base .. ':bm:' .. o.batch, id) == 1 then
+		member_ended(base, now, o.batch)
+	end
+end
+
+-- A member that is not added, since another job has its unique key, has ended: once, however
+-- often that is tried, and also when it is added later.
+local function refuse_member(base, now, id, o)
+	if o.batch and not o.final and call('SADD', base .. ':bx:' .. o.batch, id) == 1 then
+		member_ended(base, now, o.batch)
 	end
 end
 
@@ -176,7 +221,7 @@ local function pull(base, id, state, lane, entry, unique, o)
 	end
 	call('HDEL', job_of(base, id), 'b')
 	if o.key then
-		call('LREM', base .. ':kq:' .. o.key, 1, id)
+		call('ZREM', base .. ':kq:' .. o.key, id)
 	end
 	if unique then
 		unfollow(base, id, unique)

@@ -54,6 +54,7 @@ local function add(base, now, id, name, data, lane, delay_ms, unique, packed)
 	if unique ~= '' then
 		answer = claim(base, now, id, name, data, unique, o)
 		if answer ~= ADDED and answer ~= KEPT then
+			refuse_member(base, now, id, o)
 			return answer
 		end
 		fields[#fields + 1] = 'u'

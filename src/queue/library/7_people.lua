@@ -89,7 +89,8 @@ end
 
 -- state, limit → the words of view() for each job
 local function list(keys, args, words)
-	local base, state, most, out, now = keys[1], args[1], tonumber(args[2]), {}, time()
+	local base, state, out, now = keys[1], args[1], {}, time()
+	local most = math.max(1, math.min(tonumber(args[2]), ONCE))
 	state = state == 'done' and 'completed' or state == 'dead' and 'failed' or state
 	if SETS[state] then
 		local range = state == 'delayed' and 'ZRANGE' or 'ZREVRANGE'
@@ -129,33 +130,38 @@ local function reclaim(base, id, unique, o)
 	return call('SET', at, id, 'NX') or call('GET', at) == id
 end
 
-local function retry(base, id)
-	local j = call('HMGET', job_of(base, id), 'l', 'u', 'p', 'x')
+-- A final job that was cancelled before its batch had ended (it has v) still waits for that.
+local function retry(base, now, id)
+	local j = call('HMGET', job_of(base, id), 'l', 'u', 'p', 'x', 'v')
 	if not j[1] then
 		return NO_JOB
 	end
-	local state = state_of(base, id, j[1], j[4])
+	local state, o = state_of(base, id, j[1], j[4]), options_of(j[3])
 	if state ~= 'delayed' and state ~= 'failed' and state ~= 'cancelled' or
-		state ~= 'delayed' and not reclaim(base, id, j[2], options_of(j[3])) then
+		state ~= 'delayed' and not reclaim(base, id, j[2], o) then
 		return NOT_NOW
 	end
 	call('ZREM', base .. SETS[state], id)
-	call('HDEL', job_of(base, id), 'a', 'c', 'y', 'f', 'w', 's', 'g')
-	ready(base, id, j[1])
+	call('HDEL', job_of(base, id), 'a', 'c', 'y', 'f', 'w', 's', 'g', 'v')
+	if j[5] and o.final then
+		place(base, now, id, j[1], now, o)
+	else
+		ready(base, id, j[1])
+	end
 	return DID
 end
 
 -- id → 0 it waits again, 1 there is none, 2 it is not of a state to be retried
 local function retry_one(keys, args)
-	return { retry(keys[1], args[1]) }
+	return { retry(keys[1], (time()), args[1]) }
 end
 
 -- how many at most, how many to pass over → how many wait again, how many do not
 local function retry_all(keys, args)
-	local base, done, kept = keys[1], 0, 0
+	local base, now, done, kept = keys[1], time(), 0, 0
 	local from, most = tonumber(args[2]), math.min(tonumber(args[1]), ONCE)
 	for _, id in ipairs(call('ZRANGE', base .. ':dead', from, from + most - 1)) do
-		if retry(base, id) == DID then
+		if retry(base, now, id) == DID then
 			done = done + 1
 		else
 			kept = kept + 1

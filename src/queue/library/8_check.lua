@@ -33,7 +33,7 @@ local function check_places(c, base, id, j, states)
 			if j.f then
 				return remove(base, c.now, id, 'nowhere')
 			end
-			ready(base, id, j.l)
+			release(base, c.now, id)
 		end)
 	elseif #states > 1 then
 		found(c, 'a job in several states', id, function()
@@ -51,7 +51,7 @@ end
 
 local BLOCKED = {
 	key = function(base, id, j, o)
-		return o.key and call('LPOS', base .. ':kq:' .. o.key, id) or false
+		return o.key and call('ZSCORE', base .. ':kq:' .. o.key, id)
 	end,
 	last = function(base, id, j)
 		local holder = j.u and call('GET', base .. ':u:' .. j.u)
@@ -140,8 +140,19 @@ local function is_live(base, id)
 	return LIVE[look_up(base, id) or ''] or false
 end
 
+-- How many of a key's members are looked at: all of a few, else what one call may.
+local function share(c)
+	return math.max(LOOKS, math.min(ONCE, CHECKED - c.looked))
+end
+
+local function some(c, key)
+	local ids = call('SRANDMEMBER', key, share(c))
+	c.looked = c.looked + #ids
+	return ids
+end
+
 local function check_place(c, base, key)
-	for _, id in ipairs(call('SRANDMEMBER', base .. ':k:' .. key, ONCE)) do
+	for _, id in ipairs(some(c, base .. ':k:' .. key)) do
 		local state = look_up(base, id)
 		if state ~= 'active' and state ~= 'waiting' then
 			found(c, 'a place of a key held by a job that does not run', key, function()
@@ -154,12 +165,13 @@ end
 
 local function check_line(c, base, key)
 	local line = base .. ':kq:' .. key
-	for i, id in ipairs(call('LRANGE', line, 0, ONCE)) do
+	for i, id in ipairs(call('ZRANGE', line, 0, share(c) - 1)) do
 		local j = call('HMGET', job_of(base, id), 'b', 'p')
 		local o = options_of(j[2])
-		if j[1] ~= 'key' or o.key ~= key or call('LPOS', line, id, 'RANK', 2) then
+		c.looked = c.looked + 1
+		if j[1] ~= 'key' or o.key ~= key then
 			found(c, 'a job in line for a key that is not its own', id, function()
-				call('LREM', line, 1, id)
+				call('ZREM', line, id)
 			end)
 		elseif i == 1 and call('SCARD', base .. ':k:' .. key) < key_limit(o) then
 			found(c, 'a free place, and a job in line for it', key, function()
@@ -183,7 +195,7 @@ local function check_unique_key(c, base, key)
 end
 
 local function check_members(c, base, batch)
-	for _, id in ipairs(call('SRANDMEMBER', base .. ':bm:' .. batch, ONCE)) do
+	for _, id in ipairs(some(c, base .. ':bm:' .. batch)) do
 		if not is_live(base, id) then
 			found(c, 'a batch that waits for a job that has ended', batch, function()
 				leave_batch(base, c.now, id, { batch = batch })
@@ -193,7 +205,7 @@ local function check_members(c, base, batch)
 end
 
 local function check_finals(c, base, batch)
-	for _, id in ipairs(call('SRANDMEMBER', base .. ':bf:' .. batch, ONCE)) do
+	for _, id in ipairs(some(c, base .. ':bf:' .. batch)) do
 		local j = call('HMGET', job_of(base, id), 'b', 'p')
 		local o = options_of(j[2])
 		if j[1] ~= 'batch' or o.batch ~= batch or not final_must_wait(base, o) then
@@ -294,7 +306,7 @@ local STAGES = { { check_keys }, { check_lane, 'h' }, { check_lane, 'n' }, { che
 -- 1: mend, stage and cursor (1 and 0 to begin) → the next stage (0: that was all) and cursor, how
 -- many were looked at, then for each fault what, job or key, 1 when it was mended
 local function check(keys, args)
-	local c = { now = time(), repair = args[1] == '1', looked = 0, out = {} }
+	local c = { now = time(), repair = args[1] == '1', looked = 0, out = { 0, 0, 0 } }
 	local at = tonumber(args[2])
 	local cursor
 	if STAGES[at][2] then
@@ -305,5 +317,6 @@ local function check(keys, args)
 	if cursor == '0' then
 		at = at < #STAGES and at + 1 or 0
 	end
-	return { at, cursor, c.looked, unpack(c.out) }
+	c.out[1], c.out[2], c.out[3] = at, cursor, c.looked
+	return c.out
 end
