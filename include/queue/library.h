@@ -90,7 +90,7 @@ enum batch_answer { BATCH_DONE, BATCH_GAP, BATCH_OTHER_GENERATION, BATCH_FULL };
 enum err queue_batch(struct redis *r, const char *target, const char *generation, int64_t batch,
     const struct queue_item *items, size_t count, enum batch_answer *out, struct scope *scope);
 
-/* A live event: an entry of the relays' log `cg:{target}:log`, kept for ten minutes. */
+/* A live event: an entry of the relays' log `cg:{target}:log`, kept for 17 minutes. */
 struct queue_event {
 	int64_t id; /* of the outbox row */
 	const char *room, *name;

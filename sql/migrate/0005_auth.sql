@@ -43,6 +43,8 @@ create table access_tokens (
   revoked_at timestamptz
 );
 create index access_tokens_user on access_tokens (user_id, created_at desc);
+-- For the sweep of those that are over.
+create index access_tokens_over on access_tokens (least(expires_at, revoked_at));
 
 -- token: sealed, bound to user_id. The budget is GitHub's for this token.
 create table github_connections (
@@ -70,6 +72,8 @@ language sql stable parallel safe as $$ select floor(extract(epoch from $1))::bi
 
 -- Ends those of a person: `one`, or all but `but`. The relays hear of it by the outbox. seconds:
 -- how long access tokens of it may still come.
+-- The programs' clocks may lie a minute apart (jwt_check allows as much), so a mark outlives the
+-- last access token by that.
 create function end_sessions(person uuid, one uuid, but uuid, why text)
 returns table (id uuid, seconds bigint)
 language sql security definer set search_path = public, pg_temp as $$
@@ -82,7 +86,7 @@ language sql security definer set search_path = public, pg_temp as $$
     insert into outbox (kind, target, name, room, data)
     select 'event', 'rt', 'revoke', 'control', jsonb_build_object('sid', e.id) from ended e
   )
-  select e.id, greatest(ceil(extract(epoch from e.tokens_until - now())), 1)::bigint from ended e
+  select e.id, greatest(ceil(extract(epoch from e.tokens_until - now())), 0)::bigint + 60 from ended e
 $$;
 
 -- The first refresh token of a session that is new, and what the tokens are to say.
@@ -223,6 +227,8 @@ $$;
 
 -- What GitHub says of a person: figures and picture always, words only where the person has
 -- written none here.
+-- An address is told by a sign-in alone, null when none is both primary and verified any more;
+-- who does not tell one leaves it.
 create function take_github_profile(person uuid, profile jsonb) returns void
 language sql security definer set search_path = public, pg_temp as $$
   update users u set github_username = p.login, github_followers = p.followers,
@@ -238,7 +244,7 @@ language sql security definer set search_path = public, pg_temp as $$
       coalesce(case when profile->>'avatar_url' ~ '^https?://[^[:space:][:cntrl:]]+$'
         and length(profile->>'avatar_url') <= 500 then profile->>'avatar_url' end,
         o.avatar_url) as avatar_url,
-      coalesce(clean_line(profile->>'email', 320), o.email) as email,
+      case when profile ? 'email' then clean_line(profile->>'email', 320) else o.email end as email,
       coalesce(o.full_name, clean_line(profile->>'name', 100)) as full_name,
       coalesce(o.bio, clean_line(profile->>'bio', 500)) as bio,
       coalesce(o.company, clean_line(profile->>'company', 100)) as company,

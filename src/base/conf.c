@@ -47,13 +47,18 @@ set_key(
     struct conf *c, size_t i, struct span value, enum conf_origin origin, struct scope *scope)
 {
 	const struct field *f = &c->form->fields[i];
+	const struct fault_field *first = &scope->fault.fields[0];
+	char bounds[64] = "";
 
 	c->origin[i] = (unsigned char)origin;
 	if (field_set(c->form, i, c->settings, value, f->name, scope) == OK)
 		return OK;
-	return fault(&scope->fault, ERR_INVALID, "%s (from the %s): %s", f->name,
-	    conf_origin_name(origin),
-	    scope->fault.count ? scope->fault.fields[0].message : "no memory");
+	if (scope->fault.count && f->max != 0 && strncmp(first->code, "TOO_", 4) == 0)
+		snprintf(bounds, sizeof(bounds), " (%lld to %lld)", (long long)f->min,
+		    (long long)f->max);
+	return fault(&scope->fault, ERR_INVALID, "%s (from the %s): %s%s", f->name,
+	    conf_origin_name(origin), scope->fault.count ? first->message : "no memory",
+	    bounds);
 }
 
 static enum err

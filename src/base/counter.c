@@ -10,7 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FAMILY_MAX = 64, LABELS_MAX = 112, SERIES_MAX = 65536, CLAIMS_MAX = 32 };
+enum {
+	FAMILY_MAX = 64,
+	LABELS_MAX = 112,
+	SERIES_MAX = 65536,
+	CLAIMS_MAX = 32,
+	FAMILIES_MAX = 512
+};
 
 static const char magic[16] = "codegram stats1";
 
@@ -294,63 +300,110 @@ gather(const char *dir, struct gathered *all)
 		closedir(d);
 }
 
-static const struct series *
-series_in(const struct image *image, const struct series *like)
+/* ---- one series of several files */
+
+struct place {
+	const struct series *series;
+	size_t file;
+};
+
+/* Every series, those of one name together and their files in order. */
+struct index {
+	struct place *place;
+	size_t count;
+};
+
+static int
+by_name(const void *a, const void *b)
 {
-	for (uint64_t k = 0; k < image->count; k++)
-		if (strcmp(image->series[k].family, like->family) == 0 &&
-		    strcmp(image->series[k].labels, like->labels) == 0)
-			return &image->series[k];
-	return NULL;
+	const struct place *x = a, *y = b;
+	int order = strcmp(x->series->family, y->series->family);
+
+	if (order == 0)
+		order = strcmp(x->series->labels, y->series->labels);
+	return order ? order : x->file < y->file ? -1 : x->file > y->file;
+}
+
+static bool
+index_make(const struct gathered *all, struct index *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		count += all->image[i]->count;
+	*out = (struct index){ .place = calloc(count + 1, sizeof(struct place)) };
+	if (out->place == NULL)
+		return false;
+	for (size_t i = 0; i < all->count; i++)
+		for (uint64_t k = 0; k < all->image[i]->count; k++)
+			out->place[out->count++] =
+			    (struct place){ &all->image[i]->series[k], i };
+	qsort(out->place, out->count, sizeof(*out->place), by_name);
+	return true;
+}
+
+static bool
+same_name(const struct place *a, const struct place *b)
+{
+	return strcmp(a->series->family, b->series->family) == 0 &&
+	       strcmp(a->series->labels, b->series->labels) == 0;
 }
 
 /* Of the series in this file and all behind it; false: one before it has had it. */
 static bool
-merged(const struct gathered *all, size_t file, const struct series *s, uint64_t *value)
+merged(const struct gathered *all, const struct index *index, struct place of, uint64_t *value)
 {
+	const struct place *end = index->place + index->count,
+	                   *at = bsearch(
+	                       &of, index->place, index->count, sizeof(*index->place), by_name);
 	bool found_living = false;
 
 	*value = 0;
-	for (size_t i = 0; i < all->count; i++) {
-		const struct series *other = i == file ? s : series_in(all->image[i], s);
-		if (other != NULL && i < file)
-			return false;
-		if (other == NULL)
-			continue;
-		if (s->type != GAUGE)
-			*value += other->value;
-		else if (all->lives[i] && !found_living)
-			*value = other->value;
-		else if (all->lives[i] == found_living && other->value > *value)
-			*value = other->value;
-		found_living = found_living || all->lives[i];
+	if (at == NULL || (at > index->place && same_name(at - 1, &of)))
+		return false;
+	for (; at < end && same_name(at, &of); at++) {
+		uint64_t other = at->series->value;
+		if (of.series->type != GAUGE)
+			*value += other;
+		else if (all->lives[at->file] && !found_living)
+			*value = other;
+		else if (all->lives[at->file] == found_living && other > *value)
+			*value = other;
+		found_living = found_living || all->lives[at->file];
 	}
 	return true;
 }
 
 /* Every series of the family in all files. */
 static void
-print_family(const struct gathered *all, const char *family, struct buf *out)
+print_family(
+    const struct gathered *all, const struct index *index, const char *family, struct buf *out)
 {
 	uint64_t value;
 
 	for (size_t i = 0; i < all->count; i++)
 		for (uint64_t k = 0; k < all->image[i]->count; k++) {
 			const struct series *s = &all->image[i]->series[k];
-			if (strcmp(s->family, family) == 0 && merged(all, i, s, &value))
+			if (strcmp(s->family, family) == 0 &&
+			    merged(all, index, (struct place){ s, i }, &value))
 				print_series(s, value, out);
 		}
 }
 
-static bool
-seen_before(const struct gathered *all, size_t file, uint64_t at)
-{
-	const char *family = all->image[file]->series[at].family;
+/* Families come one after the other in a file, so those that were printed are few. */
+struct printed {
+	const char *family[FAMILIES_MAX];
+	size_t count;
+};
 
-	for (size_t i = 0; i <= file; i++)
-		for (uint64_t k = 0; k < (i == file ? at : all->image[i]->count); k++)
-			if (strcmp(all->image[i]->series[k].family, family) == 0)
-				return true;
+static bool
+seen_before(struct printed *p, const char *family)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(p->family[i], family) == 0)
+			return true;
+	if (p->count < FAMILIES_MAX)
+		p->family[p->count++] = family;
 	return false;
 }
 
@@ -359,18 +412,23 @@ counter_print(const char *dir, const char *(*help)(const char *family), struct b
 {
 	static const char *const types[] = { "counter", "gauge", "histogram" };
 	struct gathered all = { .count = 0 };
+	struct printed printed = { .count = 0 };
+	struct index index;
 
 	gather(dir, &all);
-	for (size_t i = 0; i < all.count; i++) {
+	if (!index_make(&all, &index))
+		out->failed = true;
+	for (size_t i = 0; i < all.count && !out->failed; i++) {
 		for (uint64_t k = 0; k < all.image[i]->count; k++) {
 			const struct series *s = &all.image[i]->series[k];
-			if (seen_before(&all, i, k) || s->type > HISTOGRAM)
+			if (s->type > HISTOGRAM || seen_before(&printed, s->family))
 				continue;
 			buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", s->family,
 			    help(s->family), s->family, types[s->type]);
-			print_family(&all, s->family, out);
+			print_family(&all, &index, s->family, out);
 		}
 	}
+	free(index.place);
 	for (size_t i = 0; i < all.count; i++)
 		munmap(all.image[i], all.bytes[i]);
 }

@@ -81,16 +81,59 @@ check_secrets(struct doctor *d)
 		say(d, FINE, "secrets", "all keys are set and differ", "");
 }
 
+/* Where the host begins in an address; 0: it is none. */
+static size_t
+host_at(struct span text)
+{
+	size_t at = span_starts(text, SPAN("https://"))  ? 8
+	            : span_starts(text, SPAN("http://")) ? 7
+	                                                 : 0;
+
+	return text.len > at ? at : 0;
+}
+
+/* As a browser says it: scheme and host, nothing behind. */
+static bool
+is_origin(struct span text)
+{
+	size_t at = host_at(text);
+
+	return at > 0 && memchr(text.ptr + at, '/', text.len - at) == NULL;
+}
+
+static bool
+is_base(struct span text)
+{
+	return host_at(text) > 0 && text.ptr[text.len - 1] != '/';
+}
+
+static bool
+all_origins(struct span list)
+{
+	while (list.ptr != NULL) {
+		struct span item = span_trim(span_cut(&list, ','));
+		if (item.len > 0 && !is_origin(item))
+			return false;
+	}
+	return true;
+}
+
 static void
 check_origins(struct doctor *d)
 {
-	const char *list = d->ctl->settings->FRONTEND_URL;
+	const char *list = d->ctl->settings->FRONTEND_URL, *own = d->ctl->settings->PUBLIC_URL;
 
 	if (list == NULL || *list == '\0')
 		say(d, WARNING, "origins", "FRONTEND_URL is empty: no browser may call the API",
 		    "name the frontend's origin, e.g. https://codegram.example");
+	else if (!all_origins(span_of(list)))
+		say(d, ERROR, "origins", "FRONTEND_URL holds what is no origin",
+		    "write each as https://HOST or http://HOST:PORT, nothing behind it");
 	else
 		say(d, FINE, "origins", list, "");
+	if (own != NULL && *own != '\0' && !is_base(span_of(own)))
+		say(d, ERROR, "origins", "PUBLIC_URL is no https://HOST",
+		    "write it in full, without a slash at the end: links begin with it");
 }
 
 static void

@@ -2,6 +2,8 @@
 #include "ctl/jobs.h"
 
 #include <getopt.h>
+#include <stdio.h>
+
 #include "queue/tune.h"
 
 /* LIST_MAX: one call tells of them all, and Redis does nothing else meanwhile. */
@@ -167,6 +169,26 @@ take_words(struct jobs *w, size_t verb, int count, char **word)
 	return true;
 }
 
+/* What take_words() did not take. */
+static const char *
+wrong_words(const struct jobs *w, size_t verb, int count, const char *first)
+{
+	bool named = count > 0 && queue_find(first) != NULL;
+	char names[256] = "";
+	size_t at = 0;
+
+	if (verbs[verb].queue == NO_QUEUE || named ||
+	    (verbs[verb].queue == MAY_QUEUE && count <= verbs[verb].most))
+		return arena_format(w->scope->arena, "%s: too few words behind it, or too many",
+		    verbs[verb].name);
+	for (size_t i = 0; i < QUEUE_COUNT && at < sizeof(names); i++)
+		at += (size_t)snprintf(
+		    names + at, sizeof(names) - at, "%s%s", i ? ", " : "", queues[i].name);
+	return arena_format(w->scope->arena,
+	    count > 0 ? "%s: there is no queue %s: %s" : "%s: which queue%s? %s",
+	    verbs[verb].name, count > 0 ? first : "", names);
+}
+
 /* The rows as JOB_OPTIONS changes them, so far as it is right: doctor tells what is not. */
 static bool
 tune_rows(struct jobs *w)
@@ -225,10 +247,8 @@ command_jobs(struct ctl *ctl, int argc, char **argv)
 		if (strcmp(argv[optind], verbs[i].name) != 0)
 			continue;
 		if (!take_words(&w, i, argc - optind - 1, argv + optind + 1))
-			return ctl_usage(ctl, arena_format(w.scope->arena,
-			                          "%s: the words behind it are not right, "
-			                          "or there is no such queue",
-			                          verbs[i].name));
+			return ctl_usage(
+			    ctl, wrong_words(&w, i, argc - optind - 1, argv[optind + 1]));
 		return refused(&w, i) ? ctl_usage(ctl, refused(&w, i)) : run_verb(&w, i);
 	}
 	return ctl_usage(

@@ -14,13 +14,14 @@
 
 enum { LOCAL_BUCKETS = 1024, KEY_MAX = 128, GUESS_PERIOD = 60 * 1000 * 1000 };
 
-/* KEYS: bucket, mark of the ended session ("" = none). ARGV: limit (0 = none), microseconds.
+/* KEYS: bucket, mark of the ended session if there is one: an empty name would be a key that
+ * the program's Redis user may not touch. ARGV: limit (0 = none), microseconds.
  * Returns allowed, remaining, microseconds until it is allowed again, until all is there
  * again, and whether the session was ended. */
 static struct redis_script script = {
 	.text =
 	    "local dead = 0\n"
-	    "if KEYS[2] ~= '' then dead = redis.call('EXISTS', KEYS[2]) end\n"
+	    "if KEYS[2] then dead = redis.call('EXISTS', KEYS[2]) end\n"
 	    "local limit, period = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
 	    "if limit == 0 then return {1, 0, 0, 0, dead} end\n"
 	    "local t = redis.call('TIME')\n"
@@ -93,16 +94,21 @@ static enum err
 ask_redis(
     struct request *r, const char *key, int64_t limit, int64_t period, struct verdict *out)
 {
-	char dead[64] = "", limit_text[24], period_text[24];
-	const char *words[] = { key, dead, limit_text, period_text };
+	char dead[64], limit_text[24], period_text[24];
+	const char *words[4] = { key };
 	int64_t n[5] = { 0 };
 	size_t count;
+	int keys = 1;
 
-	if (!uuid_empty(&r->viewer.session))
+	if (!uuid_empty(&r->viewer.session)) {
 		snprintf(dead, sizeof(dead), "cg:dead:%s", r->viewer.session.text);
+		words[keys++] = dead;
+	}
+	words[keys] = limit_text;
+	words[keys + 1] = period_text;
 	snprintf(limit_text, sizeof(limit_text), "%lld", (long long)limit);
 	snprintf(period_text, sizeof(period_text), "%lld", (long long)period);
-	TRY(redis_run(r->app->redis, &script, 2, 2, words, n, 5, &count, &r->scope.fault));
+	TRY(redis_run(r->app->redis, &script, keys, 2, words, n, 5, &count, &r->scope.fault));
 	*out = (struct verdict){ n[0], n[1], n[2], n[3], n[4] };
 	return OK;
 }

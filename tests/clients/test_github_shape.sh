@@ -2,6 +2,7 @@
 # github_shape: the GitHub stand-in answers as GitHub describes itself: Prism between caller and
 # stand-in holds each answer against GitHub's OpenAPI description, and refuses a wrong one; the
 # webhooks are held against the same and against recorded ones, GraphQL against its schema.
+# long: 30 s
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -2,6 +2,7 @@
 # Signing in with GitHub on the page of the tour, in a real browser: refused and allowed there (at
 # the stand-in, on another site than ours, as GitHub is), the first sync as it runs, two tabs,
 # sessions, disconnecting, signing out.
+# long: 40 s
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

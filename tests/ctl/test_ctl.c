@@ -108,6 +108,25 @@ Test(ctl, config_shows_origins_and_no_secret)
 	    out, "{\"key\":\"REDIS_TIMEOUT_MS\",\"value\":\"100\",\"origin\":\"default\""));
 }
 
+Test(ctl, doctor_knows_an_origin)
+{
+	char conf[600];
+	const char *argv[] = { "build/san/bin/codegramctl", "--config", conf, "doctor", NULL };
+
+	snprintf(conf, sizeof(conf), "%s/codegram.conf", stack_dir());
+	setenv("FRONTEND_URL", "https://one.example, http://two.example:81", 1);
+	setenv("PUBLIC_URL", "https://one.example/base", 1);
+	run_command(argv, out, sizeof(out));
+	cr_expect_null(strstr(out, "error    origins"), "%s", out);
+	setenv("FRONTEND_URL", "https://one.example,https://two.example/", 1);
+	setenv("PUBLIC_URL", "codegram.example", 1);
+	cr_expect_eq(run_command(argv, out, sizeof(out)), 1);
+	cr_expect_not_null(strstr(out, "FRONTEND_URL holds"), "%s", out);
+	cr_expect_not_null(strstr(out, "PUBLIC_URL is no"), "%s", out);
+	unsetenv("FRONTEND_URL");
+	unsetenv("PUBLIC_URL");
+}
+
 Test(ctl, doctor)
 {
 	json_t *json;

@@ -262,6 +262,9 @@ Test(redis_users, nobody_was_refused)
 	a = CALL("PUT", path, .token = bob);
 	cr_assert_eq(a.status, 200);
 	forget(&a);
+	a = CALL("GET", "/api/v1/tags?q=nobody");
+	cr_assert_eq(a.status, 200, "a stranger has no session to ask for");
+	forget(&a);
 	for (int i = 0;
 	     i < 100 && stack_count("select count(*) from outbox where sent_at is null") > 0;
 	     i++)

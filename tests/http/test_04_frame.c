@@ -126,6 +126,17 @@ Test(frame, rate_limit_counts_a_person)
 	forget(&a);
 }
 
+/* A worker that counts by itself would allow only its share. */
+Test(frame, all_workers_count_a_stranger_together)
+{
+	struct answer a = CALL("GET", S "?limit=0");
+
+	cr_expect_eq(a.status, 400);
+	cr_expect_str_eq(header_of(&a, "X-RateLimit-Limit"), "100000");
+	cr_expect_gt(strtol(header_of(&a, "X-RateLimit-Remaining"), NULL, 10), 90000);
+	forget(&a);
+}
+
 Test(frame, a_dead_session_is_refused)
 {
 	char out[2048], key[128], session[64];

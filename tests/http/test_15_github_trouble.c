@@ -110,6 +110,10 @@ Test(trouble, a_list_that_is_empty_by_mistake)
 	cr_expect(sync_again("ada", "repositories"));
 	cr_expect_eq(count(SHOWN), 7);
 	cr_expect_eq(sync_number("ada", "repositories", "deleted"), 0);
+	github_fault("{'path': '/user/repos', 'kind': 'empty', 'times': 2}");
+	cr_expect(sync_again("ada", "repositories"));
+	cr_expect(sync_again("ada", "repositories"));
+	cr_expect_eq(count(SHOWN), 7, "nor by 204");
 }
 
 Test(trouble, a_list_without_end, .timeout = 120)
@@ -188,15 +192,39 @@ Test(trouble, a_calendar_with_holes_overwrites_nothing)
 
 /* ---- one repository's own */
 
-Test(trouble, one_that_answers_500_stops_nothing)
+/* What it answers, and what is shown of it; the next pass asks again. */
+static const struct {
+	const char *fault, *state, *note;
+} troubles[] = {
+	{ "'kind': 'status', 'status': 500", "synced", "" },
+	{ "'kind': 'later'", "synced", "" },
+	{ "'kind': 'cut', 'bytes': 5", "synced", "" },
+	{ "'kind': 'blocked', 'reason': 'sensitive_data'", "blocked", "sensitive_data" },
+	{ "'kind': 'forbidden', 'message': 'Not for you'", "forbidden", "Not for you" },
+	{ "'kind': 'gone'", "gone", "GitHub has no such thing, or shows it no longer" },
+	{ "'kind': 'status', 'status': 422, 'message': 'What?'", "forbidden", "What?" },
+};
+
+Test(trouble, of_one_repository_stops_nothing, .timeout = 120)
 {
-	github_change("{'change': 'push', 'repository': 'ada/engine'}");
-	github_change("{'change': 'push', 'repository': 'ada/bernoulli'}");
-	github_fault("{'path': '/repos/ada/bernoulli', 'kind': 'status', 'status': 500, "
-	             "'times': -1}");
-	cr_expect(sync_again("ada", "repositories"));
-	cr_expect_eq(sync_number("ada", "repositories", "failed"), 1);
-	cr_expect_eq(github_count("path=/repos/ada/engine/languages&status=200"), 1);
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(*troubles); i++) {
+		github_reset("faults");
+		github_change("{'change': 'push', 'repository': 'ada/engine'}");
+		github_change("{'change': 'push', 'repository': 'ada/bernoulli'}");
+		github_fault(
+		    "{'path': '/repos/ada/bernoulli', 'times': -1, %s}", troubles[i].fault);
+		github_reset("requests");
+		cr_expect(sync_again("ada", "repositories"), "%s", troubles[i].fault);
+		cr_expect_eq(
+		    sync_number("ada", "repositories", "failed"), 1, "%s", troubles[i].fault);
+		cr_expect_eq(github_count("path=/repos/ada/engine/languages&status=200"), 1,
+		    "%s", troubles[i].fault);
+		cr_expect_eq(
+		    count(SHOWN " and r.name = 'bernoulli' and r.sync_state = '%s' and "
+		                "coalesce(r.sync_note, '') = '%s'",
+		        troubles[i].state, troubles[i].note),
+		    1, "%s", troubles[i].fault);
+	}
 	github_reset("faults");
 	github_reset("requests");
 	cr_expect(sync_again("ada", "repositories"));

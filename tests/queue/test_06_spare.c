@@ -1,5 +1,6 @@
 /* Jobs that a keeper holds ready for its children: what was not begun when it stops, or when the
  * jobs turn out to be long, goes back and uses up nothing; a killed child takes none of it along. */
+/* long: 25 s */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* What the nightly jobs do: the planner fans out once, notify tells once, prune deletes what is
  * old; and what a scheduler measures. */
+/* long: 40 s */
 #include "queue/worker.h"
 
 const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", NULL };

@@ -20,7 +20,7 @@
 --   :m              counters, reap (the last one), max of waiting jobs, the outbox watermark:
 --                   g generation, b batch
 --   :c              for each take: paused, limits (concurrency, rate, rate_ms) that win over the
---                   row's, tokens of the rate and when they were counted (since), turn
+--                   row's, tokens of the rate and when they were counted (since)
 --   :w              the wake list: tokens for sleeping workers
 -- A job is where one of these says so: active when its entry is in the group's pending list,
 -- waiting when it is in a lane and not pending, else in one of the sorted sets.
@@ -31,7 +31,7 @@
 local LANES, BACKWARDS, TURN = { 'h', 'n', 'l' }, { 'l', 'n', 'h' }, 16
 local LEASE, CRASHES, QUIET = 15000, 3, 10000
 local BACKOFF_MAX = 3600000
-local DONE_AGE, DEAD_AGE, LOG_AGE = 86400000, 2592000000, 600000
+local DONE_AGE, DEAD_AGE, LOG_AGE = 86400000, 2592000000, 1020000
 local BATCH_AGE, ANSWER_AGE, CONSUMER_AGE = 2592000000, 60000, 3600000
 local WAITING_MAX, TOKENS, ONCE, LOOKS = 1000000, 64, 500, 16
 local CHECKED = 4000 -- members of sets that one call of check looks at

@@ -81,16 +81,17 @@ local function spend(base, now, bucket, begun)
 	return left + 1e-6 < 1 and math.ceil((1 - left) * bucket.ms / bucket.rate) or nil
 end
 
+-- How many takes of a queue found enough. It is no harm when Redis forgets them.
+local turns = {}
+
 -- Jobs for the consumer; in how many ms it is to come again, if it is. Every sixteenth take of a
 -- busy queue begins at the other end, so that no lane starves.
 local function take(base, now, consumer, want, rows, out)
 	local c = call('HMGET', base .. ':c', 'paused', 'concurrency', 'rate', 'rate_ms', 'tokens',
-		'since', 'turn')
+		'since')
 	local may, bucket = allowance(base, now, c[1] and 0 or want, c, rows)
-	local left, order, again = may, LANES, nil
-	if tonumber(c[7] or 0) % TURN == TURN - 1 then
-		order = BACKWARDS
-	end
+	local turn, left, again = turns[base] or 0, may, nil
+	local order = turn % TURN == TURN - 1 and BACKWARDS or LANES
 	for _, lane in ipairs(order) do
 		if left > 0 then
 			local begun, more = take_lane(base, now, lane, consumer, left, out)
@@ -101,7 +102,7 @@ local function take(base, now, consumer, want, rows, out)
 		call('DEL', base .. ':w') -- nothing more may begin now: neither need anybody wake
 	end
 	if left <= 0 and may > 0 then
-		call('HINCRBY', base .. ':c', 'turn', 1)
+		turns[base] = turn + 1
 	end
 	if bucket then
 		again = again or spend(base, now, bucket, math.max(0, may - left))

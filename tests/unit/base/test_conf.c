@@ -141,7 +141,7 @@ static const struct {
 	{ "NEEDED=x\n\nwhat\n", "conf:3: not KEY=value" },
 	{ "NEEDED=x\n=y\n", "conf:2: unknown key " },
 	{ "NEEDED=x\nNUMBER=ten\n", "NUMBER (from the file): must be a whole number" },
-	{ "NEEDED=x\nNUMBER=10\n", "NUMBER (from the file): is above the greatest value" },
+	{ "NEEDED=x\nNUMBER=10\n", "NUMBER (from the file): is above the greatest value (" },
 	{ "PLAIN=x\n", "NEEDED is required" },
 	{ "", "NEEDED is required" },
 };
