@@ -13,7 +13,8 @@ enum {
 	QUEUE_LEASE_MS = 15000, /* an entry not renewed for so long may be given to others */
 	QUEUE_BEAT_MS = 5000,
 	QUEUE_REAP_MS = 5000,
-	QUEUE_CRASHES = 3, /* then dead, with reason crash */
+	QUEUE_SPARE_MS = 20, /* a job that a keeper took is begun by then, or given back */
+	QUEUE_CRASHES = 3,   /* then dead, with reason crash */
 	QUEUE_DATA_MAX = 64 * 1024,
 	QUEUE_TAKE_MAX = 256, /* jobs of one step */
 	QUEUE_ID_SIZE = 96,   /* of a job's id, with its NUL */
@@ -260,8 +261,11 @@ enum err queue_cancel(struct redis *r, const char *queue, const char *id,
 /* The job and all that is known of it goes. ERR_NOT_FOUND; ERR_CONFLICT: it runs. */
 enum err queue_remove(struct redis *r, const char *queue, const char *id, struct scope *scope);
 
-/* While a queue is paused no job begins; those that run go on. */
+/* While a queue is paused no job is taken; those that run go on. What a keeper has taken before
+ * may begin for QUEUE_SPARE_MS more: queue_settle() waits for that, so that behind both nothing
+ * begins. */
 enum err queue_pause(struct redis *r, const char *queue, bool paused, struct scope *scope);
+void queue_settle(void);
 
 /* Removes waiting jobs (also delayed and blocked ones). *more: after QUEUE_BUDGET_MS there may
  * be some left; call again. */

@@ -1,6 +1,6 @@
 /* spare: jobs that the keeper holds ready while all its children are busy, and finished ones
  * that it has not told Redis yet, so that a child with short jobs never waits for Redis and one
- * call tells of several. Only while jobs are short: a spare one waits SPARE_MS at most, then it
+ * call tells of several. Only while jobs are short: a spare one waits QUEUE_SPARE_MS at most, then it
  * is given back and uses up nothing. For the files of the worker alone. */
 #ifndef QUEUE_SPARE_H
 #define QUEUE_SPARE_H

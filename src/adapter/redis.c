@@ -107,6 +107,14 @@ connected(struct redis *r, struct fault *f)
 	return refused ? away(r, "AUTH", f) : OK;
 }
 
+/* The other side went away between calls; not a time-out. */
+static bool
+closed_by_peer(const redisContext *c)
+{
+	return c->err == REDIS_ERR_EOF ||
+	       (c->err == REDIS_ERR_IO && (errno == EPIPE || errno == ECONNRESET));
+}
+
 /* A dead connection shows only when it is used: once more on a new one. Not after a time-out:
  * a frozen Redis would cost two. The words must not matter when they run twice. */
 static enum err
@@ -117,7 +125,7 @@ ask(struct redis *r, int words, const char **word, redisReply **out, struct faul
 		TRY(connected(r, f));
 		if ((*out = call(r, words, word)) != NULL)
 			return OK;
-		if (fresh || r->context->err != REDIS_ERR_EOF)
+		if (fresh || !closed_by_peer(r->context))
 			break;
 		disconnect(r);
 	}
@@ -179,14 +187,6 @@ flat(redisReply *reply, struct redis_reply *out, struct scope *scope)
 	}
 	freeReplyObject(reply);
 	return e;
-}
-
-/* The other side went away between calls; not a time-out. */
-static bool
-closed_by_peer(const redisContext *c)
-{
-	return c->err == REDIS_ERR_EOF ||
-	       (c->err == REDIS_ERR_IO && (errno == EPIPE || errno == ECONNRESET));
 }
 
 struct command {

@@ -84,6 +84,8 @@ pause_queue(struct request *r, bool paused)
 	TRY(queue_of_path(r, &queue));
 	TRY(admin_acts(r, paused ? "queue.pause" : "queue.resume", queue, ""));
 	TRY(admin_asked(r, queue_pause(r->app->redis, queue, paused, &r->scope)));
+	if (paused)
+		queue_settle();
 	buf_format(&r->reply.data, "{\"name\":\"%s\",\"paused\":%s}", queue,
 	    paused ? "true" : "false");
 	return reply_one(r, &rows);

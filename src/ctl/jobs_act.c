@@ -260,6 +260,8 @@ static enum err
 set_paused(struct jobs *w, bool paused)
 {
 	TRY(queue_pause(w->redis, w->queue, paused, w->scope));
+	if (paused)
+		queue_settle();
 	if (w->ctl->json)
 		printf(
 		    "{\"name\":\"%s\",\"paused\":%s}\n", w->queue, paused ? "true" : "false");

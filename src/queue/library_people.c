@@ -1,4 +1,5 @@
 /* library_people: what people ask of a queue, and what they do to it. */
+#include <poll.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -238,6 +239,12 @@ queue_pause(struct redis *r, const char *queue, bool paused, struct scope *scope
 
 	put_text(&w, paused ? "1" : "0");
 	return ask_numbers(r, &w, &answer, 1);
+}
+
+void
+queue_settle(void)
+{
+	poll(NULL, 0, QUEUE_SPARE_MS + 5);
 }
 
 /* The call again and again until it removes nothing more, or QUEUE_BUDGET_MS are over. */

@@ -13,7 +13,6 @@ enum {
 	ROOM_MOST = 64,
 	SHORT_US = 1000, /* jobs that typically take less may have company */
 	LONG_US = 20000, /* what is believed at first, and after a spare one was given back */
-	SPARE_MS = 20,   /* a spare job waits no longer for a child */
 	DONE_MS = 1,     /* nor a done one to be told of */
 	TYPICAL_OF = 8,
 	COPY_FIRST = 2 * KIB,
@@ -118,7 +117,7 @@ leave_slot(struct spares *s, struct slot *slot)
 static bool
 is_fresh(const struct spares *s)
 {
-	return s->count > 0 && clock_mono() - at(s, 0)->since < SPARE_MS * 1000;
+	return s->count > 0 && clock_mono() - at(s, 0)->since < QUEUE_SPARE_MS * 1000;
 }
 
 void
@@ -164,8 +163,8 @@ spares_due(const struct keeper *k)
 		return 0;
 	if (s->done_count > 0)
 		due = s->done_since + DONE_MS * 1000;
-	if (s->count > 0 && at(s, 0)->since + SPARE_MS * 1000 < due)
-		due = at(s, 0)->since + SPARE_MS * 1000;
+	if (s->count > 0 && at(s, 0)->since + QUEUE_SPARE_MS * 1000 < due)
+		due = at(s, 0)->since + QUEUE_SPARE_MS * 1000;
 	return due;
 }
 
@@ -270,7 +269,7 @@ bool
 spares_return(struct keeper *k)
 {
 	struct spares *s = k->spares;
-	int64_t before = clock_mono() - SPARE_MS * 1000;
+	int64_t before = clock_mono() - QUEUE_SPARE_MS * 1000;
 
 	for (size_t i = 0; i < s->count;) {
 		struct spare *spare = at(s, i);

@@ -10,6 +10,7 @@
 
 #include "adapter/hash.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/session.h"
 
 enum { LOCAL_BUCKETS = 1024, KEY_MAX = 128, GUESS_PERIOD = 60 * 1000 * 1000 };
@@ -170,13 +171,17 @@ rate_limit(struct request *r)
 	int64_t period = row->seconds * 1000000;
 	struct verdict verdict = { .allowed = 1 };
 	char key[KEY_MAX];
+	enum err e;
 
 	if (row->seconds == 0 || !r->app->settings->RATE_LIMIT)
 		limit = 0;
 	if (limit == 0 && !person)
 		return OK;
 	bucket_key(r, key, sizeof(key));
-	if (ask_redis(r, key, limit, period ? period : 1, &verdict) != OK) {
+	if ((e = ask_redis(r, key, limit, period ? period : 1, &verdict)) != OK) {
+		if (e != ERR_AWAY) /* a right is missing, or the script is wrong */
+			LOG(LEVEL_ERROR, "rate_limit.failed",
+			    L_TEXT("reason", r->scope.fault.story));
 		fault_reset(&r->scope.fault);
 		ask_locally(r->app, key, limit, period ? period : 1, &verdict);
 		TRY(ask_database(r, &verdict));

@@ -272,18 +272,27 @@ CHECKED(library, events_in_order_and_once)
 {
 	struct queue_event events[] = { { 7, "user:1", "unread", SPAN("{\"n\":1}") },
 		{ 8, "user:2", "unread", SPAN("{\"n\":2}") } };
+	struct queue_event control = { 9, "control", "log_out", SPAN("{}") };
+	struct span words[] = { SPAN("XRANGE"), SPAN("cg:{rt}:log"), SPAN("-"), SPAN("+") };
+	struct redis_reply reply;
 	enum batch_answer out;
 
 	for (int i = 0; i < 2; i++) {
 		GOOD(queue_publish(redis, "rt", GENERATION, 1, events, 2, &out, &scope));
 		cr_expect_eq(out, BATCH_DONE);
 	}
+	GOOD(redis_call(redis, words, 4, &reply, &scope));
+	cr_expect_eq(reply.count, 2u * 9, "%zu: an id and four pairs, no kind", reply.count);
 	cr_expect_eq(command("XLEN cg:{rt}:log"), 2);
 	GOOD(queue_publish(redis, "rt", GENERATION, 3, events, 2, &out, &scope));
 	cr_expect_eq(out, BATCH_GAP);
 	GOOD(queue_publish(redis, "rt", OTHER, 2, events, 2, &out, &scope));
 	cr_expect_eq(out, BATCH_OTHER_GENERATION);
 	cr_expect_eq(command("XLEN cg:{rt}:log"), 2);
+	GOOD(queue_publish(redis, "rt", GENERATION, 2, &control, 1, &out, &scope));
+	GOOD(redis_call(redis, words, 4, &reply, &scope));
+	cr_assert_eq(reply.count, 2u * 9 + 11);
+	cr_expect_str_eq(reply.values[28].text.ptr, "control");
 }
 
 /* Redis forgets everything, functions too: the same calls bring it all back. */

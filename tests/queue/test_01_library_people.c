@@ -334,6 +334,28 @@ CHECKED(people, concurrency_of_a_queue)
 }
 
 /* A place that was used by one who takes no more is told to the others. */
+/* Who frees a place in another way than by finishing wakes somebody, too. */
+CHECKED(people, failures_wake)
+{
+	static const enum job_end ends[] = { END_DEAD, END_FAIL, END_SNOOZE, END_CANCEL };
+	struct queue_lease lease;
+
+	add("next", 'l', 0, NULL);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		struct queue_step step;
+		char id[16];
+		snprintf(id, sizeof(id), "%zu", i);
+		add(id, 'h', 0, NULL);
+		step = take_limited(1, 1, 0, 0);
+		cr_assert_eq(step.count, 1u);
+		lease = step.jobs[0].lease;
+		cr_expect_eq(take_limited(1, 1, 0, 0).count, 0u);
+		cr_expect_eq(command("LLEN cg:{" Q "}:w"), 0);
+		end_as("a", lease, ends[i], 60000);
+		cr_expect_geq(command("LLEN cg:{" Q "}:w"), 1, "%zu", i);
+	}
+}
+
 CHECKED(people, concurrency_wakes)
 {
 	struct queue_step step, end = { .finished_count = 1, .concurrency = 1 };

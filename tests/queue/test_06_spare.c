@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/counter.h"
 #include "queue/library.h"
 #include "support/stack.h"
 
@@ -17,6 +18,13 @@ const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", "-
 static struct redis *redis;
 static struct scope scope;
 static struct queue_stats before;
+
+static const char *
+no_help(const char *family)
+{
+	(void)family;
+	return "";
+}
 
 static struct queue_stats
 stats(void)
@@ -142,18 +150,43 @@ Test(spare, children_are_killed, .timeout = 120)
 	end();
 }
 
-/* What was taken before a pause ends; then all is still. */
+/* Runs that the worker has begun, as it counts them itself. */
+static long
+begun(void)
+{
+	char dir[4200];
+	const char *line;
+	struct buf text;
+	long count = -1;
+
+	snprintf(dir, sizeof(dir), "%s/run/stats", stack_dir());
+	buf_init(&text, 64 << 20);
+	counter_print(dir, no_help, &text);
+	line = strstr(
+	    buf_text(&text), "job=\"test.none\",queue=\"maintenance\",how=\"started\"} ");
+	if (line != NULL)
+		count = strtol(strchr(line, '}') + 1, NULL, 10);
+	buf_free(&text);
+	return count;
+}
+
+/* Behind a pause nothing begins; what was begun before it ends; then all is still. */
 Test(spare, pause, .timeout = 120)
 {
 	struct queue_stats s, later;
 	int some = 200;
+	long began;
 
 	begin();
 	add("paused", 4000, "test.none", "{}");
 	hold(false);
 	cr_expect(wait_until(are_completed, &some, 30));
 	hold(true);
+	queue_settle();
+	began = begun();
+	cr_expect_gt(began, 0);
 	usleep(500 * 1000);
+	cr_expect_eq(begun(), began, "%ld began behind the pause", begun() - began);
 	s = stats();
 	cr_expect_eq(s.active, 0, "%lld run", (long long)s.active);
 	cr_expect_gt(s.waiting, 0, "it was over too soon");

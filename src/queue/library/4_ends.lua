@@ -27,6 +27,9 @@ local function close(base, now, id, f, set, answer, why)
 		dead and o.keep_dead_ms or not dead and o.keep_done_ms or nil, f.entry .. ' ' .. answer)
 	bound(base, set, dead and f.keep or f.keep_done)
 	count(base, dead and 'failed' or 'cancelled')
+	if f.entry ~= '' then
+		wake(base) -- where a limit held jobs back another one may begin
+	end
 	return answer
 end
 
@@ -50,6 +53,7 @@ end
 local function put_off(base, id, due, o)
 	delay(base, id, due)
 	leave_key(base, id, o)
+	wake(base) -- as in close()
 	return AGAIN
 end
 

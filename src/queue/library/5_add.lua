@@ -124,7 +124,7 @@ local function publish(keys, args)
 	for i = 3, #args, 4 do
 		call('XADD', base .. ':log', 'MINID', '~', now - LOG_AGE, '*',
 			'i', args[i], 'r', args[i + 1], 'e', args[i + 2], 'd', args[i + 3],
-			'k', args[i + 1] == 'control' and 'control' or '')
+			unpack(args[i + 1] == 'control' and { 'k', 'control' } or NONE))
 	end
 	call('HSET', base .. ':m', 'g', args[1], 'b', args[2])
 	return { 0 }
