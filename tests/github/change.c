@@ -165,7 +165,8 @@ push(struct world *w, json_t *c)
 		r->languages[0].bytes += 100;
 	set_languages(r, json_object_get(c, "languages"));
 	r->size++;
-	r->pushed = r->updated = world_now(w);
+	/* Times are seconds; a push is never as old as the one before. */
+	r->pushed = r->updated = world_now(w) > r->pushed ? world_now(w) : r->pushed + 1;
 	return NULL;
 }
 
