@@ -1,11 +1,37 @@
 #!/usr/bin/env bash
 # browser: a headless Chromium for test scripts, by the WebDriver protocol (W3C), with Debian's
-# chromium and chromedriver. Sourced; wants a folder $work and a function bad. The script that
-# sources it calls browser_stop when it ends.
-# shellcheck disable=SC2154 # work is the test's
+# chromium and chromedriver. Sourced, at the tree's root: makes the folder $work, and ends the
+# browser and the stack in $work/stack when the test does.
 
 driver='' driver_port='' at=''
 element_key=element-6066-11e4-a52e-4f735466cecf # WebDriver, section 11
+
+command -v chromedriver >/dev/null || {
+	echo "chromedriver is not installed"
+	exit 77
+}
+work=$(mktemp -d)
+chmod 755 "$work"
+
+finish() {
+	browser_stop
+	tools/stack stop "$work/stack" >/dev/null 2>&1 || true
+	rm -rf "$work"
+}
+trap finish EXIT
+
+bad() {
+	echo "$(basename "$0" .sh): $*" >&2
+	[[ -z $at ]] || script 'return "The page says: " + document.body.innerText' >&2
+	exit 1
+}
+
+stack() {
+	tools/stack "$@" >>"$work/stack.log" 2>&1 || {
+		cat "$work/stack.log" >&2
+		bad "tools/stack $1 failed"
+	}
+}
 
 wire() { # METHOD PATH BODY
 	curl -s --noproxy '*' -m 60 -X "$1" -H 'Content-Type: application/json' -d "${3:-}" \

@@ -6,33 +6,8 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-command -v chromedriver >/dev/null || {
-	echo "chromedriver is not installed"
-	exit 77
-}
-work=$(mktemp -d)
-chmod 755 "$work"
 # shellcheck source=tests/clients/browser.sh
 source tests/clients/browser.sh
-finish() {
-	browser_stop
-	tools/stack stop "$work/stack" >/dev/null 2>&1 || true
-	rm -rf "$work"
-}
-trap finish EXIT
-
-bad() {
-	echo "admin: $*" >&2
-	[[ -z $at ]] || script 'return "The page says: " + document.body.innerText' >&2
-	exit 1
-}
-
-stack() {
-	tools/stack "$@" >>"$work/stack.log" 2>&1 || {
-		cat "$work/stack.log" >&2
-		bad "tools/stack $1 failed"
-	}
-}
 
 api() { # METHOD PATH [BODY]: as the admin
 	curl -sS --fail-with-body -m 20 -X "$1" -H "Authorization: Bearer $ops" \

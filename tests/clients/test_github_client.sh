@@ -6,33 +6,13 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/clients/npm.sh
+source tests/clients/npm.sh
 packages=(@stoplight/prism-cli@5.14.2 @octokit/openapi@23.0.2 @octokit/fixtures-server@8.1.7)
-
-skip() {
-	echo "$*"
-	exit 77
-}
-
-# Outside of the tree, and kept: only the first run needs the registry.
-install_packages() {
-	command -v npm >/dev/null || skip "npm is not installed"
-	NPM_DIR=${CODEGRAM_NPM_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/codegram}/github-client
-	export NPM_DIR
-	mkdir -p "$NPM_DIR"
-	(
-		flock -w 280 9
-		[[ $(cat "$NPM_DIR/installed" 2>/dev/null) == "${packages[*]}" ]] && exit 0
-		cd "$NPM_DIR"
-		[[ -f package.json ]] || echo '{"private": true}' >package.json
-		npm install --no-audit --no-fund --ignore-scripts "${packages[@]}" >npm.log 2>&1 </dev/null || exit 1
-		echo "${packages[*]}" >installed
-	) 9>"$NPM_DIR/lock" ||
-		skip "npm can't be reached: $(grep -m 1 -i error "$NPM_DIR/npm.log" || tail -n 1 "$NPM_DIR/npm.log")"
-}
 
 # The fixtures' server listens on every address, so it gets a network with none but loopback.
 if [[ ${1:-} != inside ]]; then
-	install_packages
+	install_packages github-client "${packages[@]}"
 	mkdir -p build
 	flock build/.lock make -s -j "$(nproc)" SAN=1 build/san/tests/github_client/ask >&2
 	for how in -n -rn; do
@@ -44,28 +24,7 @@ if [[ ${1:-} != inside ]]; then
 fi
 
 ip link set lo up
-work=$(mktemp -d)
-pids=()
-finish() {
-	((!${#pids[@]})) || kill "${pids[@]}" 2>/dev/null || true
-	wait 2>/dev/null || true
-	rm -rf "$work"
-}
-trap finish EXIT
-
-bad() {
-	echo "github_client: $*" >&2
-	exit 1
-}
-
-wait_for() { # SECONDS TEST...
-	local turn
-	for ((turn = 0; turn < $1 * 10; turn++)); do
-		"${@:2}" && return 0
-		sleep 0.1
-	done
-	return 1
-}
+npm_begin
 
 token=0000000000000000000000000000000000000001
 ask() { # API-URL VERB ARGUMENT

@@ -6,52 +6,13 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/clients/npm.sh
+source tests/clients/npm.sh
 packages=(@stoplight/prism-cli@5.14.2 @octokit/openapi@23.0.2 @octokit/webhooks-examples@7.6.1
 	@octokit/graphql-schema@15.26.1 graphql@16.11.0 ajv@8.17.1 ajv-formats@3.0.1)
 
-skip() {
-	echo "$*"
-	exit 77
-}
-
-# Outside of the tree, and kept: only the first run needs the registry.
-command -v npm >/dev/null || skip "npm is not installed"
-NPM_DIR=${CODEGRAM_NPM_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/codegram}/github-shape
-export NPM_DIR
-mkdir -p "$NPM_DIR"
-if ! (
-	flock -w 280 9
-	[[ $(cat "$NPM_DIR/installed" 2>/dev/null) == "${packages[*]}" ]] && exit 0
-	cd "$NPM_DIR"
-	[[ -f package.json ]] || echo '{"private": true}' >package.json
-	npm install --no-audit --no-fund --ignore-scripts "${packages[@]}" >npm.log 2>&1 </dev/null || exit 1
-	echo "${packages[*]}" >installed
-) 9>"$NPM_DIR/lock"; then
-	skip "npm can't be reached: $(grep -m 1 -i error "$NPM_DIR/npm.log" || tail -n 1 "$NPM_DIR/npm.log")"
-fi
-
-work=$(mktemp -d)
-pids=()
-finish() {
-	((!${#pids[@]})) || kill "${pids[@]}" 2>/dev/null || true
-	wait 2>/dev/null || true
-	rm -rf "$work"
-}
-trap finish EXIT
-
-bad() {
-	echo "github_shape: $*" >&2
-	exit 1
-}
-
-wait_for() { # SECONDS TEST...
-	local turn
-	for ((turn = 0; turn < $1 * 10; turn++)); do
-		"${@:2}" && return 0
-		sleep 0.1
-	done
-	return 1
-}
+install_packages github-shape "${packages[@]}"
+npm_begin
 
 build/san/bin/github-stand-in --listen 127.0.0.1:0 --seed tests/github/seed.json --ready "$work/ready" \
 	>"$work/github.log" 2>&1 &

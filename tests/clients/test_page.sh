@@ -3,30 +3,10 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-command -v chromedriver >/dev/null || {
-	echo "chromedriver is not installed"
-	exit 77
-}
-work=$(mktemp -d)
-chmod 755 "$work"
 # shellcheck source=tests/clients/browser.sh
 source tests/clients/browser.sh
-finish() {
-	browser_stop
-	tools/stack stop "$work/stack" >/dev/null 2>&1 || true
-	rm -rf "$work"
-}
-trap finish EXIT
 
-bad() {
-	echo "page: $*" >&2
-	exit 1
-}
-
-tools/stack start "$work/stack" --build build/san --fsync off >"$work/start.log" 2>&1 || {
-	cat "$work/start.log" >&2
-	bad "the stack did not start"
-}
+stack start "$work/stack" --build build/san --fsync off
 eval "$(tools/stack env "$work/stack")"
 ann=$(tools/stack ctl "$work/stack" token ann --create)
 bob=$(tools/stack ctl "$work/stack" token bob --create)
