@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/client.h"
+#include "support/disaster.h"
 #include "support/stack.h"
 #include "support/websocket.h"
 
@@ -73,15 +73,6 @@ stack_ready(void)
 }
 
 /* The same throws for the same seed (a linear congruential generator, Numerical Recipes). */
-static unsigned dice_state;
-
-static unsigned
-dice(unsigned sides)
-{
-	dice_state = dice_state * 1664525u + 1013904223u;
-	return (dice_state >> 8) % sides;
-}
-
 static struct shared *shared;
 static char ann[1024], likers[LIKERS][1024], snippet[SNIPPETS][40];
 
@@ -224,49 +215,6 @@ liker(int me)
 }
 
 static void
-kill_some_child(const char *part)
-{
-	pid_t children[64];
-	size_t n = children_of(stack_main(part), children, 64);
-
-	if (n > 0)
-		kill(children[dice((unsigned)n)], SIGKILL);
-}
-
-static void
-kill_main(const char *part)
-{
-	pid_t pid = stack_main(part);
-
-	if (pid > 1)
-		kill(pid, dice(4) ? SIGKILL : SIGTERM);
-}
-
-static void
-freeze(pid_t pid)
-{
-	if (pid <= 1)
-		return;
-	kill(pid, SIGSTOP);
-	usleep(dice(400000));
-	kill(pid, SIGCONT);
-}
-
-static void
-arm(const char *point)
-{
-	char path[4200];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/run/fail", stack_dir());
-	mkdir(path, 0777);
-	chmod(path, 0777);
-	snprintf(path, sizeof(path), "%s/run/fail/%s", stack_dir(), point);
-	if ((f = fopen(path, "w")) != NULL)
-		fclose(f);
-}
-
-static void
 redis_command(const char *command)
 {
 	char script[4400], out[256];
@@ -278,11 +226,13 @@ redis_command(const char *command)
 	run_command(argv, out, sizeof(out));
 }
 
+static const char *const points[] = { "mover.stamped", "mover.sent", "mover.resent",
+	"job.committed", "api.committed" };
+enum { POINTS = sizeof(points) / sizeof(*points) };
+
 static void
 disaster(void)
 {
-	static const char *const points[] = { "mover.stamped", "mover.sent", "mover.resent",
-		"job.committed", "api.committed" };
 	static const char *const programs[] = { "scheduler", "worker", "relay", "api-all" };
 	char out[64];
 
@@ -291,15 +241,11 @@ disaster(void)
 	case 1: kill_main("worker"); break;
 	case 2: kill_main("relay"); break;
 	case 3: kill_main("api-all"); break;
-	case 4: kill_some_child("worker"); break;
-	case 5: kill_some_child("api-all"); break;
-	case 6: freeze(stack_pid("redis")); break;
-	case 7: freeze(stack_main(programs[dice(4)])); break;
-	case 8:
-		kill(stack_pid("redis"), SIGKILL);
-		usleep(100 * 1000);
-		stack_part("start-part", "redis");
-		break;
+	case 4: kill_some_child(stack_main("worker")); break;
+	case 5: kill_some_child(stack_main("api-all")); break;
+	case 6: freeze(stack_pid("redis"), 400); break;
+	case 7: freeze(stack_main(programs[dice(4)]), 400); break;
+	case 8: redis_killed(100); break;
 	case 9:
 		if (dice(4) == 0) {
 			stack_part("restart-part", "postgres");
@@ -314,7 +260,7 @@ disaster(void)
 		if (dice(3) == 0)
 			redis_command("flushall");
 		break;
-	default: arm(points[dice(5)]); break;
+	default: arm(points[dice(POINTS)]); break;
 	}
 }
 
@@ -373,14 +319,8 @@ is_well(void *unused)
 static void
 settle(void)
 {
-	static const char *const points[] = { "mover.stamped", "mover.sent", "mover.resent",
-		"job.committed", "api.committed" };
-	char path[4200];
-
-	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
-		snprintf(path, sizeof(path), "%s/run/fail/%s", stack_dir(), points[i]);
-		unlink(path);
-	}
+	for (size_t i = 0; i < POINTS; i++)
+		disarm(points[i]);
 	for (int i = 0; i < 5; i++)
 		cr_assert(wait_until(is_well, NULL, 30), "the stack is not well");
 }
@@ -392,7 +332,7 @@ begin(unsigned seed)
 
 	settle();
 
-	dice_state = seed;
+	dice_seed(seed);
 	shared = mmap(
 	    NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	snprintf(name, sizeof(name), "chaos-ann-%u", seed);
@@ -416,7 +356,7 @@ in_process(void (*run)(int), int with)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing test must not leave them */
-		dice_state = (unsigned)getpid();
+		dice_seed((unsigned)getpid());
 		run(with);
 		_exit(0);
 	}

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "queue/library.h"
+#include "support/disaster.h"
 #include "support/stack.h"
 
 const char *const stack_options[] = { "--set", "FAILPOINTS=on", "--set", "REDIS_TIMEOUT_MS=200",
@@ -41,15 +42,6 @@ static struct scope scope;
 static pid_t frozen; /* for longer than its lease */
 
 /* The same throws for the same seed (a linear congruential generator, Numerical Recipes). */
-static unsigned dice_state;
-
-static unsigned
-dice(unsigned sides)
-{
-	dice_state = dice_state * 1664525u + 1013904223u;
-	return (dice_state >> 8) % sides;
-}
-
 static int64_t
 now_ms(void)
 {
@@ -141,7 +133,7 @@ producer(unsigned seed, unsigned me)
 	if (pid != 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing test must not leave them */
-	dice_state = seed * 1000 + me;
+	dice_seed(seed * 1000 + me);
 	while (!shared->stop) {
 		produce(seed);
 		usleep(dice(200000));
@@ -160,68 +152,6 @@ hit_children(pid_t of, int number)
 	for (size_t i = 0; i < n; i++)
 		if (children[i] > 1)
 			kill(children[i], number);
-}
-
-static void
-kill_some_child(pid_t of)
-{
-	pid_t children[64];
-	size_t n = children_of(of, children, 64);
-
-	if (n > 0)
-		kill(children[dice((unsigned)n)], SIGKILL);
-}
-
-static void
-kill_main(const char *part)
-{
-	pid_t pid = stack_main(part);
-
-	if (pid > 1)
-		kill(pid, dice(4) ? SIGKILL : SIGTERM);
-}
-
-static void
-freeze(pid_t pid)
-{
-	if (pid <= 1)
-		return;
-	kill(pid, SIGSTOP);
-	usleep(dice(700000));
-	kill(pid, SIGCONT);
-}
-
-static void
-arm(const char *point)
-{
-	char path[4200];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/run/fail", stack_dir());
-	mkdir(path, 0777);
-	chmod(path, 0777);
-	snprintf(path, sizeof(path), "%s/run/fail/%s", stack_dir(), point);
-	if ((f = fopen(path, "w")) != NULL)
-		fclose(f);
-}
-
-static void
-disarm(void)
-{
-	char path[4200];
-
-	for (size_t i = 0; i < POINTS; i++) {
-		snprintf(path, sizeof(path), "%s/run/fail/%s", stack_dir(), points[i]);
-		unlink(path);
-	}
-}
-
-static void
-redis_killed(unsigned away_ms)
-{
-	kill(stack_pid("redis"), SIGKILL);
-	usleep(away_ms * 1000);
-	stack_part("start-part", "redis");
 }
 
 static void
@@ -245,9 +175,9 @@ disaster(void)
 	case 3:
 	case 4: kill_some_child(stack_main("worker")); break;
 	case 5: kill_some_child(stack_main("second-worker")); break;
-	case 6: freeze(stack_main(dice(2) ? "worker" : "scheduler")); break;
-	case 7: freeze(stack_main(dice(2) ? "second-worker" : "second-scheduler")); break;
-	case 8: freeze(stack_pid("redis")); break;
+	case 6: freeze(stack_main(dice(2) ? "worker" : "scheduler"), 700); break;
+	case 7: freeze(stack_main(dice(2) ? "second-worker" : "second-scheduler"), 700); break;
+	case 8: freeze(stack_pid("redis"), 700); break;
 	case 9: redis_killed(100); break;
 	case 10: redis_killed(dice(2500)); break;
 	case 11:
@@ -305,7 +235,7 @@ one_seed(unsigned seed)
 	pid_t pid[PRODUCERS];
 	int64_t until = now_ms() + SEED_MS, old_at, back_at;
 
-	dice_state = seed;
+	dice_seed(seed);
 	old_at = now_ms() + dice(SEED_MS / 2);
 	back_at = old_at + 500 + dice(SEED_MS / 2);
 	shared->stop = false;
@@ -390,7 +320,8 @@ expect_ledger(unsigned first)
 	int64_t began = now_ms();
 	char out[4096];
 
-	disarm();
+	for (size_t i = 0; i < POINTS; i++)
+		disarm(points[i]);
 	stack_part("start-part", "redis");
 	wait_until(over, NULL, SETTLE_S);
 	fprintf(stderr,
