@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/log.h"
 #include "relay/hub.h"
 #include "relay/protocol.h"
@@ -25,7 +26,6 @@ enum {
 	HANDSHAKE_SECONDS = 5,
 	SEND_BUFFER = 64 * KIB,
 	OFFERED_MAX = 256,
-	ADDRESS_MAX = 47,
 	DESTROY_SECONDS = 5,
 };
 
@@ -125,17 +125,26 @@ origin_ok(struct relay *r, struct lws *wsi)
 	           span_of(r->settings->FRONTEND_URL), (struct span){ origin, (size_t)len });
 }
 
+/* nginx says whose it is, in a header that it always overwrites. libwebsockets knows this one
+ * by itself: lws_hdr_custom_copy() would never find it, and everybody be one caller. */
+static void
+read_caller(struct lws *wsi, char out[CALLER_TEXT])
+{
+	char address[CALLER_TEXT];
+	int len = lws_hdr_copy(wsi, address, sizeof(address), WSI_TOKEN_HTTP_X_REAL_IP);
+
+	caller_of(len > 0 ? (struct span){ address, (size_t)len } : SPAN("-"), out);
+}
+
 static int
 confirm(struct relay *r, struct lws *wsi)
 {
-	char address[ADDRESS_MAX + 1] = "-", offered[OFFERED_MAX] = "", token[JWT_MAX + 1] = "";
+	char address[CALLER_TEXT], offered[OFFERED_MAX] = "", token[JWT_MAX + 1] = "";
 	struct connection *c;
 	enum handshake why;
 	int len;
 
-	len = lws_hdr_custom_copy(wsi, address, sizeof(address), "x-real-ip:", 10);
-	if (len <= 0)
-		snprintf(address, sizeof(address), "-");
+	read_caller(wsi, address);
 	if (!origin_ok(r, wsi))
 		return refuse(r, wsi, HANDSHAKE_ORIGIN);
 	if ((why = hub_admit(r, span_of(address))) != HANDSHAKE_OK)

@@ -4,11 +4,10 @@
  * its own, with its share of the budget, and PostgreSQL is asked about the session. */
 #include "web/app.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "adapter/hash.h"
+#include "base/caller.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/session.h"
@@ -60,33 +59,15 @@ setting_at(const struct settings *s, size_t offset)
 	return *(const int64_t *)((const char *)s + offset);
 }
 
-/* An IPv4 address, or an IPv6 network of 64 bits. */
-static void
-address_key(const struct request *r, const char *budget, char *key, size_t size)
-{
-	unsigned char six[16];
-	char address[64];
-
-	snprintf(address, sizeof(address), "%.*s",
-	    (int)(r->address.len > 63 ? 63 : r->address.len),
-	    r->address.ptr ? r->address.ptr : "");
-	/* An IPv4 caller may come mapped into IPv6: not all of them are one caller. */
-	if (strncasecmp(address, "::ffff:", 7) == 0 && strchr(address, '.'))
-		snprintf(key, size, "cg:rate:%s:%s", budget, address + 7);
-	else if (inet_pton(AF_INET6, address, six) == 1)
-		snprintf(key, size, "cg:rate:%s:%02x%02x%02x%02x%02x%02x%02x%02x", budget,
-		    six[0], six[1], six[2], six[3], six[4], six[5], six[6], six[7]);
-	else
-		snprintf(key, size, "cg:rate:%s:%s", budget, address);
-}
-
 static void
 bucket_key(const struct request *r, char *key, size_t size)
 {
 	const char *budget = budget_name(r->route->budget);
+	char caller[CALLER_TEXT];
 
+	caller_of(r->address, caller);
 	if (uuid_empty(&r->viewer.id))
-		address_key(r, budget, key, size);
+		snprintf(key, size, "cg:rate:%s:%s", budget, caller);
 	else
 		snprintf(key, size, "cg:rate:%s:%s", budget, r->viewer.id.text);
 }
@@ -212,12 +193,12 @@ static struct guesser {
 static struct guesser *
 guesser_of(const struct request *r)
 {
-	char key[KEY_MAX];
+	char caller[CALLER_TEXT];
 	struct guesser *g;
 	uint64_t who;
 
-	address_key(r, "guess", key, sizeof(key));
-	who = hash_of(span_of(key));
+	caller_of(r->address, caller);
+	who = hash_of(span_of(caller));
 	g = &guessers[who % GUESSERS];
 	if (g->who != who)
 		*g = (struct guesser){ .who = who };

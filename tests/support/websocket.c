@@ -74,6 +74,15 @@ read_head(struct ws *w)
 		w->status = 0;
 }
 
+static void
+come_from(int fd, const char *address)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET };
+
+	cr_assert_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0, "%s", address);
+}
+
 struct ws *
 ws_open(const struct ws_options *o)
 {
@@ -87,6 +96,8 @@ ws_open(const struct ws_options *o)
 	cr_assert_not_null(w);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	w->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (o->from != NULL)
+		come_from(w->fd, o->from);
 	cr_assert_eq(connect(w->fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	len = snprintf(text, sizeof(text),
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"

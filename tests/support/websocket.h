@@ -12,6 +12,7 @@ struct ws_options {
 	const char *protocol; /* default cg.v1; "" sends none */
 	int port;             /* default nginx's */
 	const char *headers;  /* more lines, each with \r\n */
+	const char *from;     /* the client's own address in 127/8 */
 };
 
 struct ws {
