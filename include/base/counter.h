@@ -8,8 +8,11 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
-enum counter_type { COUNTER, GAUGE, HISTOGRAM };
+/* PRESENT: what a running program has (children, connections): nothing of one that has ended,
+ * and several add up; /metrics shows it as a gauge. BEAT: see counter_pulse(). */
+enum counter_type { COUNTER, GAUGE, HISTOGRAM, PRESENT, BEAT };
 
 struct counter_file;
 typedef _Atomic uint64_t counter;
@@ -42,6 +45,29 @@ struct histogram {
 void histogram_get(
     struct counter_file *f, struct histogram *h, const char *family, const char *labels);
 void histogram_add(struct histogram *h, int64_t micros);
+
+/* The heartbeat of a part of the service (`api-all`, `worker` …): clock_mono() of the last turn
+ * of its own loop, so that one that stands still shows; /metrics has its age. The first beat is
+ * its making; counter_beat_end() says that the part ends as it was asked to. */
+counter *counter_pulse(struct counter_file *f, const char *part);
+
+static inline void
+counter_beat(counter *pulse)
+{
+	atomic_store_explicit(pulse, (uint64_t)clock_mono(), memory_order_relaxed);
+}
+
+void counter_beat_end(counter *pulse);
+
+/* The pulses of all files of `dir`, one for each process that has or had one; at most `max`. */
+enum { PULSE_NAME_MAX = 40 };
+struct pulse {
+	char part[PULSE_NAME_MAX];
+	int64_t age; /* microseconds since the last beat */
+	bool ended;  /* as it was asked to */
+	bool lives;  /* a process holds the file */
+};
+size_t counter_pulses(const char *dir, struct pulse *out, size_t max);
 
 /* All files of `dir`, families together, with the help text that `help(family)` gives. What
  * several files have is one series: the sum, or of a gauge the greatest of the living. */

@@ -3,6 +3,7 @@
 #define MAIN_PROGRAM_H
 
 #include "base/conf.h"
+#include "base/counter.h"
 #include "model/form.h"
 
 struct program {
@@ -18,5 +19,9 @@ _Noreturn void program_usage(const char *what);
 /* Reads the configuration; on a reload only RELOAD keys take their new value. False: logged,
  * and what was there stays. `path` NULL: the default place, which may be empty. */
 bool program_load(struct program *p, const char *path);
+
+/* The program's counters, RUN_DIR/stats/NAME.stats, or NAME-2 … when somebody has that one;
+ * NULL: logged, and counting goes nowhere. */
+struct counter_file *program_counters(const struct program *p, const char *name, size_t max);
 
 #endif

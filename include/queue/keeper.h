@@ -21,6 +21,7 @@ struct worker {
 	size_t job_count;
 	struct job_counters *counters; /* of each job */
 	counter *replaced;             /* children that died */
+	counter *alive, *pulse;
 	int children;
 	struct arena *arena; /* for the process's life */
 	/* SIGHUP: settings and rows anew; false: all stays as it was. */

@@ -68,7 +68,7 @@ struct relay_counters {
 	counter *hello_ok, *hello_refused;
 	counter *events, *repeats, *bad_entries, *deliveries, *dropped;
 	counter *queue_bytes, *slow, *closed, *dead;
-	counter *replay_hit, *replay_gap, *log_lost, *log_lag, *revoked;
+	counter *replay_hit, *replay_gap, *log_lost, *log_lag, *revoked, *pulse;
 };
 
 struct socket_server;

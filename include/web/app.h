@@ -82,7 +82,7 @@ struct pool {
 	struct app *app;
 	int listen_fd;
 	bool (*reload)(struct app *app); /* at SIGHUP; false: keep what is */
-	counter *respawned, *killed;
+	counter *respawned, *killed, *alive, *pulse;
 };
 
 /* The master: forks app->workers workers and looks after them until SIGTERM; the exit code. */

@@ -12,8 +12,8 @@ select case when coalesce(current_setting('codegram.moves', true), '') = 'yes' t
     and set_config('synchronous_commit', 'on', false) <> ''
   else false end as held;
 
--- Each target with rows that have no batch yet, and the age of its first one. Hops from
--- target to target along the index, however many rows wait.
+-- Each target with rows that have no batch yet. Hops from target to target along the index,
+-- however many rows wait.
 -- name: outbox_waiting() :many=outbox_waiting
 with recursive hop as (
   (select target from outbox where batch is null order by target limit 1)
@@ -22,14 +22,22 @@ with recursive hop as (
     order by o.target limit 1)
   from hop where hop.target is not null
 )
-select hop.target, (extract(epoch from now() - f.created_at) * 1000)::bigint as age_ms
-from hop cross join lateral (select o.created_at from outbox o
-  where o.target = hop.target and o.batch is null order by o.id limit 1) f;
+select target from hop where target is not null;
 
--- At most 100,000 are counted.
+-- What has not arrived: rows without a batch, of which at most 100,000 are counted, and those of
+-- batches that Redis is not known to have taken.
 -- name: outbox_count() :one=outbox_count
-select count(*) as count from
-  (select from outbox where batch is null limit 100000) w;
+with fresh as (
+  select created_at from outbox where batch is null limit 100000
+), stamped as (
+  select o.created_at from outbox_target t cross join lateral (
+    select coalesce((select s.batch from outbox s where s.target = t.target
+      and s.batch is not null and s.sent_at is not null order by s.batch desc limit 1), 0) as sent) l
+  join outbox o on o.target = t.target and o.batch is not null and o.batch > l.sent
+)
+select count(*) as count,
+  coalesce(extract(epoch from now() - min(created_at)) * 1000, 0)::bigint as oldest_ms
+from (select created_at from fresh union all select created_at from stamped) w;
 
 -- Gives the first rows that wait the target's next number: at most 500, and no more than
 -- 4 MiB unless one row alone is bigger. No rows: no number is used up.

@@ -2,6 +2,7 @@
 #include "api/routes.h"
 
 #include "base/clock.h"
+#include "base/part.h"
 #include "model/metric.h"
 #include "queue/schedule_state.h"
 #include "store/meta.h"
@@ -72,13 +73,64 @@ ready_schedules(struct request *r, int64_t began)
 	return OK;
 }
 
-/* GET /ready: each part with its time. Without Redis the service is degraded, and works. */
+/* Names of what is not as it should be, for `degraded`. */
+struct lacking {
+	const char *name[PARTS_MAX + 2];
+	size_t count;
+};
+
+static void
+put_names(struct buf *out, const char *const *names, size_t count)
+{
+	buf_char(out, '[');
+	for (size_t i = 0; i < count; i++) {
+		buf_puts(out, i ? "," : "");
+		buf_json_string(out, span_of(names[i]));
+	}
+	buf_char(out, ']');
+}
+
+/* The programs, by their heartbeats. */
+static enum err
+ready_parts(struct request *r, struct lacking *lacking)
+{
+	const struct settings *s = r->app->settings;
+	struct part *parts = arena_alloc(r->scope.arena, PARTS_MAX * sizeof(*parts));
+	struct buf *out = &r->reply.data;
+	int64_t began = clock_mono();
+	bool ok = true;
+	size_t count;
+
+	if (parts == NULL)
+		return ERR_NO_MEMORY;
+	count = parts_look(s->RUN_DIR, span_of(s->EXPECTED_PARTS), parts);
+	buf_puts(out, ",\"parts\":{");
+	for (enum part_state state = PART_FROZEN; state < PART_STATES; state++) {
+		const char *names[PARTS_MAX];
+		size_t n = 0;
+		for (size_t i = 0; i < count; i++)
+			if (parts[i].state == state && !parts[i].unmissed)
+				names[n++] = lacking->name[lacking->count++] = parts[i].name;
+		ok = ok && n == 0;
+		buf_format(out, "\"%s\":", part_state_word(state));
+		put_names(out, names, n);
+		buf_char(out, ',');
+	}
+	buf_format(out, "\"status\":\"%s\",\"time_ms\":%.3f}", ok ? "ok" : "degraded",
+	    (double)(clock_mono() - began) / 1000);
+	return OK;
+}
+
+/* GET /ready: each part with its time. Without Redis, or one of our own
+ * programs, the service is degraded, and works. */
 enum err
 meta_ready(struct request *r)
 {
 	struct schema_state schema = { .number = 0 };
 	struct rows rows = reply_rows(r);
 	struct fault redis_fault = { .count = 0 };
+	struct lacking lacking = { .count = 0 };
+	struct buf *out = &r->reply.data;
 	int64_t began = clock_mono();
 	enum err db = q_schema_state(r->db, &schema), redis;
 
@@ -86,15 +138,20 @@ meta_ready(struct request *r)
 		db = fault(&r->scope.fault, ERR_AWAY,
 		    "the schema is older than this program: run "
 		    "codegramctl migrate");
-	buf_puts(&r->reply.data, "{\"checks\":{");
+	buf_puts(out, "{\"checks\":{");
 	dependency(r, "postgresql", db == OK ? "ok" : "away", began);
-	buf_char(&r->reply.data, ',');
+	buf_char(out, ',');
 	began = clock_mono();
 	redis = redis_ping(r->app->redis, &redis_fault);
 	dependency(r, "redis", redis == OK ? "ok" : "away", began);
+	if (redis != OK)
+		lacking.name[lacking.count++] = "redis";
 	if (db == OK)
 		db = ready_schedules(r, clock_mono());
-	buf_format(&r->reply.data, "},\"status\":\"%s\"}", redis == OK ? "ok" : "degraded");
+	TRY(ready_parts(r, &lacking));
+	buf_puts(out, "},\"degraded\":");
+	put_names(out, lacking.name, lacking.count);
+	buf_format(out, ",\"status\":\"%s\"}", lacking.count ? "degraded" : "ok");
 	if (db != OK) {
 		r->scope.fault.message = "PostgreSQL is away or not migrated";
 		return ERR_AWAY;

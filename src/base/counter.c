@@ -171,8 +171,10 @@ counter_get(
 		return &nobody_reads;
 	for (uint64_t i = 0; i < f->image->count; i++) {
 		s = &f->image->series[i];
-		if (strcmp(s->family, family) == 0 && strcmp(s->labels, labels) == 0)
-			return &s->value;
+		if (strcmp(s->family, family) != 0 || strcmp(s->labels, labels) != 0)
+			continue;
+		s->type = type; /* an older program may have called it another */
+		return &s->value;
 	}
 	if (f->image->count == f->image->max || strlen(family) >= FAMILY_MAX ||
 	    strlen(labels) >= LABELS_MAX)
@@ -183,6 +185,29 @@ counter_get(
 	s->type = type;
 	atomic_fetch_add(&f->image->count, 1);
 	return &s->value;
+}
+
+#define PULSE_ENDED (UINT64_C(1) << 63) /* as it was asked to */
+#define PULSE_SLACK 1000000             /* microseconds between two looks at one clock */
+#define PULSE "codegram_part_age_seconds"
+#define PULSE_LABEL "part=\""
+
+counter *
+counter_pulse(struct counter_file *f, const char *part)
+{
+	char labels[LABELS_MAX];
+	counter *pulse;
+
+	snprintf(labels, sizeof(labels), PULSE_LABEL "%s\"", part);
+	pulse = counter_get(f, PULSE, BEAT, labels);
+	counter_beat(pulse);
+	return pulse;
+}
+
+void
+counter_beat_end(counter *pulse)
+{
+	atomic_fetch_or(pulse, PULSE_ENDED);
 }
 
 /* Upper bounds in microseconds; one more bucket takes the rest. */
@@ -238,7 +263,7 @@ print_series(const struct series *s, uint64_t value, struct buf *out)
 	    : bucket             ? "_bucket"
 	                         : "_sum",
 	    *s->labels ? "{" : "", LABELS_MAX, s->labels, *s->labels ? "}" : "");
-	if (sum)
+	if (sum || s->type == BEAT)
 		buf_format(out, "%.6f\n", (double)value / 1e6);
 	else
 		buf_format(out, "%llu\n", (unsigned long long)value);
@@ -300,6 +325,58 @@ gather(const char *dir, struct gathered *all)
 		closedir(d);
 }
 
+static void
+drop(struct gathered *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		munmap(all->image[i], all->bytes[i]);
+}
+
+/* ---- pulses */
+
+/* A beat that lies in the future is of an earlier boot: nobody has turned since this one. */
+static uint64_t
+age_of(uint64_t beat)
+{
+	uint64_t now = (uint64_t)clock_mono();
+
+	beat &= ~PULSE_ENDED;
+	if (beat > now)
+		return beat < now + PULSE_SLACK ? 0 : now;
+	return now - beat;
+}
+
+static void
+pulse_of(const struct series *s, bool alive, struct pulse *out)
+{
+	const char *name = s->labels + strlen(PULSE_LABEL);
+	uint64_t beat = s->value;
+
+	*out = (struct pulse){
+		.age = (int64_t)age_of(beat), .ended = (beat & PULSE_ENDED) != 0, .lives = alive
+	};
+	snprintf(out->part, sizeof(out->part), "%.*s", (int)strcspn(name, "\""), name);
+}
+
+size_t
+counter_pulses(const char *dir, struct pulse *out, size_t max)
+{
+	struct gathered all = { .count = 0 };
+	size_t count = 0;
+
+	gather(dir, &all);
+	for (size_t i = 0; i < all.count; i++)
+		for (uint64_t k = 0; k < all.image[i]->count && count < max; k++) {
+			const struct series *s = &all.image[i]->series[k];
+			if (s->type == BEAT && strcmp(s->family, PULSE) == 0 &&
+			    memcmp(s->labels, PULSE_LABEL, strlen(PULSE_LABEL)) == 0 &&
+			    memchr(s->labels, '\0', LABELS_MAX) != NULL)
+				pulse_of(s, all.lives[i], &out[count++]);
+		}
+	drop(&all);
+	return count;
+}
+
 /* ---- one series of several files */
 
 struct place {
@@ -349,6 +426,23 @@ same_name(const struct place *a, const struct place *b)
 	       strcmp(a->series->labels, b->series->labels) == 0;
 }
 
+/* What `before` and one more file come to; `lived`: one of those before lives. */
+static uint64_t
+join(const struct series *s, uint64_t before, bool lived, bool lives_too)
+{
+	uint64_t more = s->type == BEAT ? age_of(s->value) : s->value;
+
+	switch (s->type) {
+	case GAUGE:
+		if (lives_too != lived)
+			return lives_too ? more : before;
+		return more > before ? more : before;
+	case PRESENT: return lives_too ? before + more : before;
+	case BEAT: return more < before ? more : before;
+	default: return before + more;
+	}
+}
+
 /* Of the series in this file and all behind it; false: one before it has had it. */
 static bool
 merged(const struct gathered *all, const struct index *index, struct place of, uint64_t *value)
@@ -358,17 +452,11 @@ merged(const struct gathered *all, const struct index *index, struct place of, u
 	                       &of, index->place, index->count, sizeof(*index->place), by_name);
 	bool found_living = false;
 
-	*value = 0;
+	*value = of.series->type == BEAT ? UINT64_MAX : 0;
 	if (at == NULL || (at > index->place && same_name(at - 1, &of)))
 		return false;
 	for (; at < end && same_name(at, &of); at++) {
-		uint64_t other = at->series->value;
-		if (of.series->type != GAUGE)
-			*value += other;
-		else if (all->lives[at->file] && !found_living)
-			*value = other;
-		else if (all->lives[at->file] == found_living && other > *value)
-			*value = other;
+		*value = join(at->series, *value, found_living, all->lives[at->file]);
 		found_living = found_living || all->lives[at->file];
 	}
 	return true;
@@ -410,7 +498,8 @@ seen_before(struct printed *p, const char *family)
 void
 counter_print(const char *dir, const char *(*help)(const char *family), struct buf *out)
 {
-	static const char *const types[] = { "counter", "gauge", "histogram" };
+	static const char *const types[] = { "counter", "gauge", "histogram", "gauge",
+		"gauge" };
 	struct gathered all = { .count = 0 };
 	struct printed printed = { .count = 0 };
 	struct index index;
@@ -421,7 +510,7 @@ counter_print(const char *dir, const char *(*help)(const char *family), struct b
 	for (size_t i = 0; i < all.count && !out->failed; i++) {
 		for (uint64_t k = 0; k < all.image[i]->count; k++) {
 			const struct series *s = &all.image[i]->series[k];
-			if (s->type > HISTOGRAM || seen_before(&printed, s->family))
+			if (s->type > BEAT || seen_before(&printed, s->family))
 				continue;
 			buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", s->family,
 			    help(s->family), s->family, types[s->type]);
@@ -429,6 +518,5 @@ counter_print(const char *dir, const char *(*help)(const char *family), struct b
 		}
 	}
 	free(index.place);
-	for (size_t i = 0; i < all.count; i++)
-		munmap(all.image[i], all.bytes[i]);
+	drop(&all);
 }

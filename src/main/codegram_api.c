@@ -5,7 +5,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "adapter/crypto.h"
 #include "adapter/json.h"
@@ -109,16 +108,10 @@ apply(struct app *app)
 static bool
 open_counters(struct app *app, struct pool *pool)
 {
-	char path[4096], labels[128];
+	char part[64], labels[128];
 
-	snprintf(path, sizeof(path), "%s/stats", app->settings->RUN_DIR);
-	mkdir(path, 0755);
-	snprintf(
-	    path, sizeof(path), "%s/stats/api-%s.stats", app->settings->RUN_DIR, app->pool);
-	app->stats = counter_open(path, (app->route_count + 1) * 24 + 16);
-	if (app->stats == NULL)
-		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
-		    L_TEXT("reason", strerror(errno)));
+	snprintf(part, sizeof(part), "api-%s", app->pool);
+	app->stats = program_counters(&program, part, (app->route_count + 1) * 24 + 16);
 	app->counters =
 	    arena_alloc(program.arena, (app->route_count + 1) * sizeof(*app->counters));
 	if (app->counters == NULL)
@@ -140,8 +133,10 @@ open_counters(struct app *app, struct pool *pool)
 	pool->respawned =
 	    counter_get(app->stats, "codegram_pool_respawned_total", COUNTER, labels);
 	pool->killed = counter_get(app->stats, "codegram_pool_killed_total", COUNTER, labels);
-	atomic_store(counter_get(app->stats, "codegram_pool_workers", GAUGE, labels),
+	pool->alive = counter_get(app->stats, "codegram_pool_workers", PRESENT, labels);
+	atomic_store(counter_get(app->stats, "codegram_pool_workers_wanted", PRESENT, labels),
 	    (uint64_t)app->workers);
+	pool->pulse = counter_pulse(app->stats, part);
 	return true;
 }
 

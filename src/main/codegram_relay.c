@@ -85,6 +85,7 @@ main(int argc, char **argv)
 		        listen_at ? strerror(errno) : "none was inherited; use --listen"));
 		return 1;
 	}
+	relay.stats = program_counters(&program, "codegram-relay", 64);
 	code = relay_run(&relay);
 	arena_free(program.arena);
 	return code;

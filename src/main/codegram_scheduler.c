@@ -1,10 +1,8 @@
 /* codegram-scheduler: outbox rows and due jobs → Redis, the clock → jobs. Any number may run.
  * May touch: PostgreSQL and Redis by their sockets, RUN_DIR/stats. No network.
  * Started by systemd (codegram-scheduler.service) or by hand. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "adapter/json.h"
 #include "base/log.h"
@@ -43,21 +41,6 @@ read_arguments(int argc, char **argv)
 	return from;
 }
 
-static struct counter_file *
-open_counters(const struct settings *settings)
-{
-	char path[4096];
-	struct counter_file *stats;
-
-	snprintf(path, sizeof(path), "%s/stats", settings->RUN_DIR);
-	mkdir(path, 0755);
-	stats = counter_claim(path, "scheduler", 512);
-	if (stats == NULL)
-		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
-		    L_TEXT("reason", strerror(errno)));
-	return stats;
-}
-
 /* The rows of jobs are for workers; here only what they do to the queues counts. */
 static bool
 apply(struct scheduler_options *options)
@@ -92,7 +75,7 @@ main(int argc, char **argv)
 	if (!apply(&options))
 		return 1;
 	options.arena = program.arena;
-	options.stats = open_counters(program.settings);
+	options.stats = program_counters(&program, "scheduler", 512);
 	code = scheduler_run(&options);
 	counter_close(options.stats);
 	arena_free(program.arena);

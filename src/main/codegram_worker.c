@@ -1,11 +1,9 @@
 /* codegram-worker: a keeper and the children that run CodeGram's jobs.
  * May touch: Redis (the keeper), PostgreSQL and what a job needs of the network (its children),
  * RUN_DIR/stats. Started by systemd (codegram-worker.service) or by hand; any number may run. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "adapter/json.h"
 #include "base/log.h"
@@ -76,14 +74,7 @@ open_job(const struct job_row *row, struct job_counters *c)
 static bool
 open_counters(struct worker *w)
 {
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/stats", w->settings->RUN_DIR);
-	mkdir(path, 0755);
-	stats = counter_claim(path, args.stats, w->job_count * 24 + 64);
-	if (stats == NULL)
-		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
-		    L_TEXT("reason", strerror(errno)));
+	stats = program_counters(&program, args.stats, w->job_count * 24 + 64);
 	w->counters = arena_alloc(w->arena, w->job_count * sizeof(*w->counters));
 	if (w->counters == NULL)
 		return false;
@@ -91,8 +82,10 @@ open_counters(struct worker *w)
 		open_job(&w->jobs[i], &w->counters[i]);
 	github_counters(stats);
 	w->replaced = counter_get(stats, "codegram_worker_replaced_total", COUNTER, "");
-	atomic_store(
-	    counter_get(stats, "codegram_worker_children", GAUGE, ""), (uint64_t)w->children);
+	w->alive = counter_get(stats, "codegram_worker_children", PRESENT, "");
+	atomic_store(counter_get(stats, "codegram_worker_children_wanted", PRESENT, ""),
+	    (uint64_t)w->children);
+	w->pulse = counter_pulse(stats, "worker");
 	return true;
 }
 

@@ -1,8 +1,10 @@
 /* program: help, version, configuration; the same in every program. */
 #include "main/program.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -65,4 +67,19 @@ program_load(struct program *p, const char *path)
 	p->conf = conf;
 	p->settings = conf.settings;
 	return true;
+}
+
+struct counter_file *
+program_counters(const struct program *p, const char *name, size_t max)
+{
+	struct counter_file *stats;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/stats", p->settings->RUN_DIR);
+	mkdir(path, 0755);
+	stats = counter_claim(path, name, max);
+	if (stats == NULL)
+		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path), L_TEXT("name", name),
+		    L_TEXT("reason", strerror(errno)));
+	return stats;
 }

@@ -14,7 +14,7 @@
 enum {
 	TURN_FIRST = 256 * KIB,
 	TURN_CEILING = 64 * KIB * KIB,
-	TURN_MAX_MS = 1000,
+	TURN_MAX_MS = 500,    /* well below PART_SLOW: each turn is a beat */
 	LAST_WORDS_MS = 3000, /* for Redis to hear what was given back */
 };
 
@@ -89,13 +89,14 @@ sleep_until_something(struct keeper *k)
 		listen_cancels(k);
 }
 
-static bool
+static size_t
 alive(const struct keeper *k)
 {
+	size_t n = 0;
+
 	for (int i = 0; i < k->slots.count; i++)
-		if (k->slots.slot[i].pid != 0)
-			return true;
-	return false;
+		n += k->slots.slot[i].pid != 0;
+	return n;
 }
 
 /* Free children leave at once, running ones when they are done or their time is over. */
@@ -110,7 +111,7 @@ drained(struct keeper *k)
 	slots_stop(&k->slots, waited >= drain);
 	if (waited > drain + LAST_WORDS_MS * 1000)
 		return true;
-	return !alive(k) && slots_in(&k->slots, SLOT_RUNNING) == 0 &&
+	return alive(k) == 0 && slots_in(&k->slots, SLOT_RUNNING) == 0 &&
 	       slots_in(&k->slots, SLOT_ENDED) == 0 && spares_none(k->spares);
 }
 
@@ -160,10 +161,14 @@ keeper_run(struct worker *worker)
 		sleep_until_something(&k);
 		slots_limit(&k.slots);
 		feed(&fed);
+		atomic_store(worker->alive, alive(&k));
+		counter_beat(worker->pulse);
 		arena_reset(k.scope.arena);
 	}
 	round_close(&k);
 	arena_free(k.scope.arena);
+	atomic_store(worker->alive, 0);
+	counter_beat_end(worker->pulse);
 	LOG(LEVEL_INFO, "worker.stopped", L_TEXT("consumer", k.consumer));
 	return 0;
 }

@@ -14,7 +14,7 @@
 enum {
 	LOOK_MS = 10000,   /* a FLUSHALL shows only by asking */
 	RUN_MS = 1000,     /* a restart of Redis, by its run_id */
-	FIGURES_MS = 5000, /* counters that need a query */
+	FIGURES_MS = 2000, /* counters that need a query */
 	BUDGET_MS = 200,   /* of sending again, before others get their turn */
 	PAUSE_MS = 1000,   /* of a target that was refused */
 	SAY_MS = 10000,    /* between two complaints about one target */
@@ -408,21 +408,19 @@ look_at_run(struct mover *m)
 
 /* ---- a round */
 
+/* Also while Redis is away, when they matter most. Who stands by has none: another one knows. */
 static enum err
-figures(struct mover *m, const struct outbox_waiting *rows, size_t count)
+figures(struct mover *m)
 {
 	struct outbox_count waiting = { .count = 0 };
-	int64_t oldest = 0;
 
-	for (size_t i = 0; i < count; i++)
-		oldest = rows[i].age_ms > oldest ? rows[i].age_ms : oldest;
-	atomic_store(m->oldest, (uint64_t)oldest);
-	if (clock_mono() < m->figures_after)
+	if (m->moves && clock_mono() < m->figures_after)
 		return OK;
 	m->figures_after = clock_mono() + FIGURES_MS * 1000;
-	if (count > 0)
+	if (m->moves)
 		TRY(q_outbox_count(m->db, &waiting));
 	atomic_store(m->waiting, (uint64_t)waiting.count);
+	atomic_store(m->oldest, (uint64_t)waiting.oldest_ms);
 	return OK;
 }
 
@@ -435,7 +433,6 @@ move_all(struct mover *m, bool *more)
 	size_t count, n = 0;
 
 	TRY(q_outbox_waiting(m->db, &rows, &count));
-	TRY(figures(m, rows, count));
 	for (size_t i = 0; i < count && n < MOVER_TARGETS_MAX; i++) {
 		struct mover_target *t = target_of(m, rows[i].target);
 		if (t != NULL && t->settled && clock_mono() >= t->not_before)
@@ -460,6 +457,7 @@ round_of(struct mover *m, bool *more)
 		LOG(LEVEL_INFO, lock.held ? "outbox.moves" : "outbox.stands_by");
 		mover_doubt(m);
 	}
+	TRY(figures(m));
 	if (!m->moves)
 		return OK;
 	TRY(look_at_run(m));

@@ -59,6 +59,7 @@ struct scheduler {
 	struct queue_gauges gauges[QUEUE_COUNT];
 	int64_t reap_due, figures_due, listen_due;
 	bool listens;
+	counter *pulse;
 	int signal_fd;
 	bool ends;
 };
@@ -310,6 +311,7 @@ open_all(struct scheduler *s)
 	if (s->db == NULL || s->redis == NULL || s->messages == NULL ||
 	    s->scope.arena == NULL || s->signal_fd < 0)
 		return false;
+	s->pulse = counter_pulse(o->stats, "scheduler");
 	mover_open(&s->mover, s->db, s->redis, &s->scope, o->stats);
 	for (int i = 0; i < PARTS; i++) {
 		snprintf(labels, sizeof(labels), "part=\"%s\"", part_names[i]);
@@ -352,6 +354,7 @@ scheduler_run(struct scheduler_options *options)
 		listen_to(&s);
 		for (enum part part = 0; part < PARTS && !s.ends; part++) {
 			run(&s, part);
+			counter_beat(s.pulse);
 			take_signals(&s);
 		}
 		if (every > 0 && clock_mono() - fed >= every) {
@@ -362,6 +365,7 @@ scheduler_run(struct scheduler_options *options)
 			sleep_until_due(&s);
 	}
 	notify_stopping();
+	counter_beat_end(s.pulse);
 	LOG(LEVEL_INFO, "scheduler.stopped");
 	close_all(&s);
 	return 0;

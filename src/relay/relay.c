@@ -96,24 +96,17 @@ open_counters(struct relay *r)
 {
 	static const char family[] = "codegram_relay_handshakes_total";
 	struct relay_counters *c = &r->count;
-	char path[4096], labels[64];
+	char labels[64];
 
-	snprintf(path, sizeof(path), "%s/stats", r->settings->RUN_DIR);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/stats/codegram-relay.stats", r->settings->RUN_DIR);
-	r->stats = counter_open(path, 64);
-	if (r->stats == NULL)
-		LOG(LEVEL_WARN, "stats.not_opened", L_TEXT("path", path),
-		    L_TEXT("reason", strerror(errno)));
 #define GET(member, name, type)                                                                \
 	c->member = counter_get(r->stats, "codegram_relay_" name, type, "")
-	GET(connections, "connections", GAUGE);
-	GET(unknown, "connections_without_hello", GAUGE);
-	GET(rooms, "rooms", GAUGE);
-	GET(memory, "memory_bytes", GAUGE);
-	GET(ring_bytes, "ring_bytes", GAUGE);
-	GET(ring_entries, "ring_events", GAUGE);
-	GET(queue_bytes, "queue_bytes", GAUGE);
+	GET(connections, "connections", PRESENT);
+	GET(unknown, "connections_without_hello", PRESENT);
+	GET(rooms, "rooms", PRESENT);
+	GET(memory, "memory_bytes", PRESENT);
+	GET(ring_bytes, "ring_bytes", PRESENT);
+	GET(ring_entries, "ring_events", PRESENT);
+	GET(queue_bytes, "queue_bytes", PRESENT);
 	GET(log_lag, "log_lag_ms", GAUGE);
 	GET(hello_ok, "hellos_total", COUNTER);
 	GET(hello_refused, "hellos_refused_total", COUNTER);
@@ -137,6 +130,7 @@ open_counters(struct relay *r)
 	}
 	atomic_store(c->queue_bytes, 0); /* of the process before */
 	atomic_store(c->log_lag, 0);
+	c->pulse = counter_pulse(r->stats, "relay");
 	show_gauges(r);
 }
 
@@ -196,6 +190,7 @@ on_tick(void *with)
 		                     clock_mono() - run.started > PATIENCE_MS * 1000);
 	go_on_ending(r);
 	show_gauges(r);
+	counter_beat(r->count.pulse);
 	feed();
 }
 
@@ -258,6 +253,8 @@ relay_run(struct relay *r)
 	hub_free(r);
 	buf_free(&r->text);
 	show_gauges(r);
+	if (started)
+		counter_beat_end(r->count.pulse);
 	counter_close(r->stats);
 	loop_free(r->loop);
 	arena_free(r->arena);

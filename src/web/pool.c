@@ -266,7 +266,10 @@ pool_run(struct pool *pool)
 		kill_the_hung(&m);
 		kill_the_late(&m);
 		feed(&m);
+		atomic_store(pool->alive, (uint64_t)alive(&m));
+		counter_beat(pool->pulse);
 	}
+	counter_beat_end(pool->pulse);
 	LOG(LEVEL_INFO, "pool.stopped", L_TEXT("pool", pool->app->pool));
 	return 0;
 }

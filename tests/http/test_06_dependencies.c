@@ -1,4 +1,4 @@
-/* PostgreSQL and Redis away, frozen, restarted: as the table "Without Redis, without
+/* PostgreSQL and Redis away, frozen, restarted, and our own programs: as the table "Without Redis, without
  * PostgreSQL" of the README says, within its times. */
 /* long: 48 s */
 #include <criterion/criterion.h>
@@ -245,4 +245,81 @@ Test(dependencies, f_migrate_again_under_load)
 	cr_expect_eq(load.ledger->writes_failed, 0, "%ld, the last with %ld",
 	    load.ledger->writes_failed, load.ledger->last_failure);
 	load_free(&load);
+}
+
+/* ---- our own programs */
+
+static const char *const parts[] = { "api-login", "relay", "scheduler", "worker" };
+enum { PARTS = sizeof(parts) / sizeof(*parts) };
+
+/* Whether /ready names all four as frozen or stopped; `how` "": as nothing of it. */
+static bool
+ready_says(void *how)
+{
+	struct answer a = CALL("GET", "/ready");
+	size_t wrong = *(const char *)how ? PARTS : 0;
+	bool so = a.status == 200;
+	char path[64];
+
+	so = so && strcmp(text_at(&a, "data.status"), wrong ? "degraded" : "ok") == 0 &&
+	     json_array_size(at(&a, "data.degraded")) == wrong;
+	for (size_t i = 0; i < wrong && so; i++) {
+		snprintf(path, sizeof(path), "data.checks.parts.%s.%zu", (char *)how, i);
+		so = strcmp(text_at(&a, path), parts[i]) == 0;
+		snprintf(path, sizeof(path), "data.degraded.%zu", i);
+		so = so && strcmp(text_at(&a, path), parts[i]) == 0;
+	}
+	forget(&a);
+	return so;
+}
+
+static double
+metric(const char *name)
+{
+	struct answer a = CALL("GET", "/metrics");
+	char line[128];
+	const char *found;
+	double value = -1;
+
+	snprintf(line, sizeof(line), "\n%s ", name);
+	if (a.status == 200 && (found = strstr(a.body, line)) != NULL)
+		value = strtod(found + strlen(line), NULL);
+	forget(&a);
+	return value;
+}
+
+static bool
+all_children(void *unused)
+{
+	(void)unused;
+	return metric("codegram_worker_children") == 4 &&
+	       metric("codegram_pool_workers{pool=\"login\"}") == 4;
+}
+
+Test(dependencies, g_each_part_is_missed)
+{
+	char frozen[] = "frozen", stopped[] = "stopped", nothing[] = "", age[96];
+
+	cr_assert(wait_until(ready_says, nothing, 10));
+	for (size_t i = 0; i < PARTS; i++) {
+		cr_assert_gt(stack_main(parts[i]), 1, "%s", parts[i]);
+		kill(stack_main(parts[i]), SIGSTOP);
+	}
+	cr_expect(wait_until(ready_says, frozen, 10), "four are frozen");
+	for (size_t i = 0; i < PARTS; i++) {
+		snprintf(age, sizeof(age), "codegram_part_age_seconds{part=\"%s\"}", parts[i]);
+		cr_expect_geq(metric(age), 2, "%s", age);
+		kill(stack_main(parts[i]), SIGCONT);
+	}
+	cr_expect(wait_until(ready_says, nothing, 10), "they go on");
+	for (size_t i = 0; i < PARTS; i++)
+		stack_part("stop-part", parts[i]);
+	cr_expect(wait_until(ready_says, stopped, 10), "four are stopped");
+	cr_expect_eq(metric("codegram_worker_children"), 0);
+	cr_expect_eq(metric("codegram_pool_workers{pool=\"login\"}"), 0);
+	for (size_t i = 0; i < PARTS; i++)
+		stack_part("start-part", parts[i]);
+	cr_expect(wait_until(ready_says, nothing, 10), "they run again");
+	cr_expect(wait_until(all_children, NULL, 10));
+	cr_expect_lt(metric("codegram_part_age_seconds{part=\"worker\"}"), 60);
 }

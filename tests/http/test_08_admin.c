@@ -240,7 +240,7 @@ Test(admin, schedules)
 	cr_expect(is_overdue(name), "a schedule that nobody ever ran is overdue");
 	a = CALL("GET", "/ready");
 	cr_expect_eq(a.status, 200, "a warning, no more: %s", a.body);
-	cr_expect_str_eq(text_at(&a, "data.status"), "ok");
+	cr_expect_str_eq(text_at(&a, "data.degraded.0"), "scheduler");
 	forget(&a);
 	stack_sql("insert into cron_slot (name, slot, state) values ('github-nightly', "
 	          "now() - interval '2 days', 'fired')",

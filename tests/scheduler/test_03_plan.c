@@ -230,6 +230,23 @@ Test(plan, g_gauges)
 	cr_expect(measured("# HELP codegram_queue_jobs "));
 }
 
+/* What has not arrived while Redis is away: also what a batch holds already. */
+Test(plan, g_outbox_waiting)
+{
+	cr_expect(wait_until(measured, "\ncodegram_outbox_waiting_rows 0\n", 10));
+	stack_part("stop-part", "redis");
+	sql("insert into outbox (kind, target, name, room, data) select 'event', 'rt', 'x', "
+	    "'admin', '{}' from generate_series(1, 5)");
+	sql("with n as (update outbox_target set batch = batch + 1 where target = 'rt' "
+	    "returning batch) update outbox o set batch = n.batch from n where o.batch is null "
+	    "and o.id in (select id from outbox where batch is null order by id limit 3)");
+	cr_expect(wait_until(measured, "\ncodegram_outbox_waiting_rows 5\n", 10));
+	cr_expect_not(measured("\ncodegram_outbox_oldest_milliseconds 0\n"));
+	stack_part("start-part", "redis");
+	cr_expect(wait_until(measured, "\ncodegram_outbox_waiting_rows 0\n", 10));
+	cr_expect(measured("\ncodegram_outbox_oldest_milliseconds 0\n"));
+}
+
 static pid_t
 second_scheduler(void)
 {

@@ -157,6 +157,50 @@ Test(counter, claimed_by_whoever_lives)
 	counter_close(a);
 }
 
+/* What only a running program has: several add up, the ended ones have none. */
+Test(counter, present_of_the_living)
+{
+	struct counter_file *a = counter_claim(dir, "s", 8), *b = counter_claim(dir, "s", 8);
+
+	cr_assert(a != NULL && b != NULL);
+	*counter_get(a, "g", GAUGE, "") = 3; /* as an older program had it */
+	*counter_get(a, "g", PRESENT, "") = 3;
+	*counter_get(b, "g", PRESENT, "") = 4;
+	cr_assert_not_null(strstr(print(), "# TYPE g gauge\ng 7\n"), "%s", print());
+	counter_close(a);
+	cr_assert_not_null(strstr(print(), "\ng 4\n"), "%s", print());
+	counter_close(b);
+	cr_assert_not_null(strstr(print(), "\ng 0\n"), "%s", print());
+}
+
+Test(counter, pulses)
+{
+	struct counter_file *a = counter_claim(dir, "s", 8), *b = counter_claim(dir, "s", 8);
+	counter *pulse = counter_pulse(a, "sleeper"), *other = counter_pulse(b, "sleeper");
+	struct pulse found[4];
+
+	cr_assert_eq(counter_pulses(dir, found, 4), 2);
+	cr_assert(found[0].lives && found[0].age >= 0 && found[0].age < 60000000);
+	cr_assert_str_eq(found[0].part, "sleeper");
+	*pulse = (uint64_t)clock_mono() - 5000000;
+	*other = (uint64_t)clock_mono() - 9000000;
+	cr_assert_not_null(
+	    strstr(print(), "codegram_part_age_seconds{part=\"sleeper\"} 5."), "%s", print());
+	counter_beat_end(other);
+	counter_close(b);
+	cr_assert_eq(counter_pulses(dir, found, 1), 1, "no more than there is room for");
+	cr_assert_eq(counter_pulses(dir, found, 4), 2);
+	cr_assert_neq(found[0].lives, found[1].lives);
+	cr_assert_eq(found[0].ended, !found[0].lives);
+	*pulse = UINT64_MAX / 2; /* of an earlier boot, with more hours than this one */
+	counter_pulses(dir, found, 4);
+	cr_assert_geq(found[0].lives ? found[0].age : found[1].age, 2000000);
+	counter_beat(pulse);
+	counter_pulses(dir, found, 4);
+	cr_assert_lt(found[0].lives ? found[0].age : found[1].age, 60000000);
+	counter_close(a);
+}
+
 Test(counter, histogram)
 {
 	struct counter_file *f = counter_open(path, 64);
