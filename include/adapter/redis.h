@@ -31,20 +31,23 @@ enum err redis_run(struct redis *r, struct redis_script *script, int keys, int a
 enum err redis_ping(struct redis *r, struct fault *fault);
 
 /* Any command; words and replies may hold any byte. A reply's values, nested lists flattened,
- * are copied into the scope's arena; texts are NUL-terminated there, nil is a NULL pointer.
+ * are copied into the scope's arena; texts are NUL-terminated there.
  * An error reply is ERR_INTERNAL with its text as the story; of a function that is not loaded
  * ERR_NOT_FOUND. Like all calls it is sent again when the connection turns out to be dead. */
-struct redis_value {
-	bool is_number;
-	int64_t number; /* of a text: 0 */
-	struct span text;
-};
 struct redis_reply {
-	struct redis_value *values;
+	struct redis_value *values; /* for the functions below alone */
 	size_t count;
 };
 enum err redis_call(struct redis *r, const struct span *words, size_t count,
     struct redis_reply *out, struct scope *scope);
+
+/* What stands at `i`, whatever it is that came: what is not there, nil, or of another kind is
+ * an empty text, and 0. A number may have come as a text; one that is no whole number of at
+ * most 2^53 is none, so a thousand times any number still is one. */
+const char *redis_text(const struct redis_reply *reply, size_t i);
+struct span redis_span(const struct redis_reply *reply, size_t i);
+int64_t redis_number(const struct redis_reply *reply, size_t i);
+bool redis_is_nil(const struct redis_reply *reply, size_t i);
 
 /* A command that may wait for long (BLPOP), on a connection used for nothing else meanwhile:
  * send it, poll redis_fd() (-1: not connected) for reading, take the reply when it is *there.

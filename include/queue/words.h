@@ -26,8 +26,8 @@ enum err ask_library(
     struct redis *r, struct words *w, size_t at_least, struct redis_reply *out);
 enum err ask_numbers(struct redis *r, struct words *w, int64_t *out, size_t count);
 
-/* A value as a number, also when it came as text. */
-int64_t number_of(const struct redis_value *v);
+/* Numbers of which none is below 0 or above `most`: any other is ERR_INTERNAL. */
+enum err ask_counts(struct redis *r, struct words *w, int64_t most, int64_t *out, size_t count);
 
 /* Of a lane's letter; a text that stays. */
 const char *lane_text(char lane);

@@ -10,6 +10,13 @@
 #include "base/clock.h"
 
 enum { AWAY_MS = 1000, WORDS_MAX = 32 };
+#define NUMBER_MAX (INT64_C(1) << 53)
+
+struct redis_value {
+	bool is_number;
+	int64_t number;
+	struct span text; /* ptr NULL: nil, or a number */
+};
 
 struct redis {
 	struct redis_options options;
@@ -189,6 +196,44 @@ flat(redisReply *reply, struct redis_reply *out, struct scope *scope)
 	return e;
 }
 
+static struct redis_value
+value_at(const struct redis_reply *reply, size_t i)
+{
+	return i < reply->count ? reply->values[i] : (struct redis_value){ .number = 0 };
+}
+
+struct span
+redis_span(const struct redis_reply *reply, size_t i)
+{
+	struct span text = value_at(reply, i).text;
+
+	return text.ptr != NULL ? text : SPAN("");
+}
+
+const char *
+redis_text(const struct redis_reply *reply, size_t i)
+{
+	return redis_span(reply, i).ptr;
+}
+
+int64_t
+redis_number(const struct redis_reply *reply, size_t i)
+{
+	struct redis_value v = value_at(reply, i);
+
+	if (!v.is_number && !span_int(v.text, &v.number))
+		return 0;
+	return v.number >= -NUMBER_MAX && v.number <= NUMBER_MAX ? v.number : 0;
+}
+
+bool
+redis_is_nil(const struct redis_reply *reply, size_t i)
+{
+	struct redis_value v = value_at(reply, i);
+
+	return !v.is_number && v.text.ptr == NULL;
+}
+
 struct command {
 	const char **word;
 	size_t *len;
@@ -304,8 +349,11 @@ integers(const redisReply *reply, int64_t *out, size_t max, size_t *count, struc
 		return fault(
 		    f, ERR_INTERNAL, "Redis: script: %s", reply->str ? reply->str : "?");
 	*count = reply->elements < max ? reply->elements : max;
-	for (size_t i = 0; i < *count; i++)
+	for (size_t i = 0; i < *count; i++) {
+		if (reply->element[i]->type != REDIS_REPLY_INTEGER)
+			return fault(f, ERR_INTERNAL, "Redis: script: no numbers");
 		out[i] = reply->element[i]->integer;
+	}
 	return OK;
 }
 
@@ -358,7 +406,8 @@ redis_config(struct redis *r, const char *key, char *out, size_t size, struct fa
 
 	out[0] = '\0';
 	TRY(ask(r, 3, word, &reply, f));
-	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+	    reply->element[1]->type == REDIS_REPLY_STRING)
 		snprintf(out, size, "%s", reply->element[1]->str);
 	freeReplyObject(reply);
 	return OK;

@@ -91,7 +91,7 @@ publish(struct ctl *ctl, int argc, char **argv)
 	redis_free(redis);
 	if (e != OK || reply.count == 0)
 		return ctl_failed(ctl, e, "nothing was published");
-	puts(reply.values[0].text.ptr);
+	puts(redis_text(&reply, 0));
 	return CTL_OK;
 }
 

@@ -16,7 +16,7 @@ redis_has_forgotten(struct redis *redis, struct scope *scope, bool *forgotten)
 	struct redis_reply reply;
 
 	TRY(redis_call(redis, words, 2, &reply, scope));
-	*forgotten = reply.count == 0 || reply.values[0].text.ptr == NULL;
+	*forgotten = redis_is_nil(&reply, 0);
 	return OK;
 }
 

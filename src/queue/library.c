@@ -62,7 +62,7 @@ queue_add(struct redis *r, const char *queue, const struct queue_item *item,
 	int64_t answer;
 
 	TRY(put_item(&w, item));
-	TRY(ask_numbers(r, &w, &answer, 1));
+	TRY(ask_counts(r, &w, ADD_KEPT, &answer, 1));
 	*out = (enum add_answer)answer;
 	return OK;
 }
@@ -78,7 +78,7 @@ queue_batch(struct redis *r, const char *target, const char *generation, int64_t
 	put_number(&w, batch);
 	for (size_t i = 0; i < count; i++)
 		TRY(put_item(&w, &items[i]));
-	TRY(ask_numbers(r, &w, &answer, 1));
+	TRY(ask_counts(r, &w, BATCH_FULL, &answer, 1));
 	*out = (enum batch_answer)answer;
 	return OK;
 }
@@ -98,7 +98,7 @@ queue_publish(struct redis *r, const char *target, const char *generation, int64
 		put_text(&w, events[i].name);
 		put(&w, events[i].data);
 	}
-	TRY(ask_numbers(r, &w, &answer, 1));
+	TRY(ask_counts(r, &w, BATCH_FULL, &answer, 1));
 	*out = (enum batch_answer)answer;
 	return OK;
 }
@@ -129,9 +129,8 @@ queue_watermark(struct redis *r, const char *target, char generation[37], int64_
 	TRY(redis_call(r, words, 4, &reply, scope));
 	if (reply.count != 2)
 		return fault(&scope->fault, ERR_INTERNAL, "Redis: HMGET: no two values");
-	snprintf(
-	    generation, 37, "%s", reply.values[0].text.ptr ? reply.values[0].text.ptr : "");
-	*batch = number_of(&reply.values[1]);
+	snprintf(generation, 37, "%s", redis_text(&reply, 0));
+	*batch = redis_number(&reply, 1);
 	return OK;
 }
 

@@ -15,7 +15,9 @@ enum {
 	FAULT_WORDS = 3,
 	FAULTS_MAX = 1000,
 	CHECK_ROUNDS = 1000000,
+	ONE_CALL_MAX = 100000, /* jobs; more were never told of at once */
 };
+#define YEAR_9999_MS INT64_C(253402300799999)
 
 enum err
 queue_stats(struct redis *r, const char *queue, struct queue_stats *out, struct scope *scope)
@@ -44,32 +46,32 @@ queue_stats(struct redis *r, const char *queue, struct queue_stats *out, struct 
 }
 
 static void
-view_of(const struct redis_value *v, struct queue_view *out, struct scope *scope)
+view_of(const struct redis_reply *reply, size_t at, struct queue_view *out, struct scope *scope)
 {
-	struct packed packed = unpack_item(v[14].text, scope);
+	struct packed packed = unpack_item(redis_span(reply, at + 14), scope);
 
-	*out = (struct queue_view){ .id = v[0].text.ptr,
-		.name = v[1].text.ptr,
-		.state = v[2].text.ptr,
-		.lane = v[3].text.ptr,
-		.data = v[4].text.ptr,
-		.error = v[5].text.ptr,
-		.reason = v[6].text.ptr,
-		.result = v[7].text.ptr,
-		.unique = v[8].text.ptr,
-		.progress = v[15].text.ptr,
+	*out = (struct queue_view){ .id = redis_text(reply, at),
+		.name = redis_text(reply, at + 1),
+		.state = redis_text(reply, at + 2),
+		.lane = redis_text(reply, at + 3),
+		.data = redis_text(reply, at + 4),
+		.error = redis_text(reply, at + 5),
+		.reason = redis_text(reply, at + 6),
+		.result = redis_text(reply, at + 7),
+		.unique = redis_text(reply, at + 8),
+		.progress = redis_text(reply, at + 15),
 		.owner = packed.owner,
 		.trace = packed.trace,
 		.batch = packed.batch,
 		.key = packed.key,
-		.attempts = number_of(&v[9]),
-		.crashes = number_of(&v[10]),
-		.added_ms = number_of(&v[11]),
-		.due_ms = number_of(&v[12]),
-		.started_ms = number_of(&v[16]),
-		.ended_ms = number_of(&v[13]),
+		.attempts = redis_number(reply, at + 9),
+		.crashes = redis_number(reply, at + 10),
+		.added_ms = redis_number(reply, at + 11),
+		.due_ms = redis_number(reply, at + 12),
+		.started_ms = redis_number(reply, at + 16),
+		.ended_ms = redis_number(reply, at + 13),
 		.attempts_allowed = packed.attempts,
-		.cancel_asked = number_of(&v[17]) == 1 };
+		.cancel_asked = redis_number(reply, at + 17) == 1 };
 }
 
 /* The library's word for a state, or NULL. */
@@ -106,7 +108,7 @@ queue_list(struct redis *r, const char *queue, const char *state, int64_t limit,
 	if (*out == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < *count; i++)
-		view_of(&reply.values[i * VIEW_WORDS], &(*out)[i], scope);
+		view_of(&reply, i * VIEW_WORDS, &(*out)[i], scope);
 	return OK;
 }
 
@@ -121,7 +123,7 @@ queue_show(struct redis *r, const char *queue, const char *id, struct queue_view
 	TRY(ask_library(r, &w, 0, &reply));
 	if (reply.count != VIEW_WORDS)
 		return ERR_NOT_FOUND;
-	view_of(reply.values, out, scope);
+	view_of(&reply, 0, out, scope);
 	return OK;
 }
 
@@ -134,7 +136,8 @@ log_line(struct span kept, struct scope *scope)
 	struct buf b;
 	const char *line;
 
-	span_int(ms, &n);
+	if (!span_int(ms, &n) || n < 0 || n > YEAR_9999_MS) /* not of our writing */
+		n = 0;
 	buf_init(&b, kept.len + RFC3339_MAX);
 	buf_time(&b, n * 1000);
 	buf_char(&b, ' ');
@@ -158,7 +161,7 @@ queue_logs(struct redis *r, const char *queue, const char *id, const char ***lin
 	if (*lines == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < reply.count; i++)
-		if (((*lines)[i] = log_line(reply.values[i].text, scope)) == NULL)
+		if (((*lines)[i] = log_line(redis_span(&reply, i), scope)) == NULL)
 			return ERR_NO_MEMORY;
 	*count = reply.count;
 	return OK;
@@ -173,7 +176,7 @@ ask_about(struct redis *r, const char *function, const char *queue, const char *
 	int64_t answer;
 
 	put_text(&w, id);
-	TRY(ask_numbers(r, &w, &answer, 1));
+	TRY(ask_counts(r, &w, 2, &answer, 1));
 	return answer == 0 ? OK : answer == 1 ? ERR_NOT_FOUND : ERR_CONFLICT;
 }
 
@@ -206,7 +209,7 @@ queue_retry_all(
 		struct words w = words_of("cg2_retry_all", queue, 2, scope);
 		put_number(&w, limit - *retried);
 		put_number(&w, kept);
-		TRY(ask_numbers(r, &w, n, 2));
+		TRY(ask_counts(r, &w, ONE_CALL_MAX, n, 2));
 		*retried += n[0];
 		kept += n[1];
 		if (n[0] + n[1] == 0)
@@ -224,7 +227,7 @@ queue_cancel(struct redis *r, const char *queue, const char *id, enum cancel_ans
 
 	put_text(&w, id);
 	put_number(&w, keep_done(queue));
-	TRY(ask_numbers(r, &w, &answer, 1));
+	TRY(ask_counts(r, &w, CANCEL_OVER + 1, &answer, 1));
 	if (answer > CANCEL_OVER)
 		return ERR_NOT_FOUND;
 	*out = (enum cancel_answer)answer;
@@ -255,7 +258,7 @@ remove_all(struct redis *r, struct words *w, int64_t *removed, bool *more)
 
 	*removed = 0;
 	do {
-		TRY(ask_numbers(r, w, &n, 1));
+		TRY(ask_counts(r, w, ONE_CALL_MAX, &n, 1));
 		*removed += n;
 	} while (n > 0 && clock_mono() < until);
 	*more = n > 0;
@@ -313,15 +316,26 @@ keep_faults(const struct redis_reply *reply, struct queue_fault *faults, size_t 
 {
 	for (size_t i = FAULT_WORDS; i + FAULT_WORDS <= reply->count && *count < FAULTS_MAX;
 	     i += FAULT_WORDS)
-		faults[(*count)++] = (struct queue_fault){ reply->values[i].text.ptr,
-			reply->values[i + 1].text.ptr, number_of(&reply->values[i + 2]) == 1 };
+		faults[(*count)++] = (struct queue_fault){ redis_text(reply, i),
+			redis_text(reply, i + 1), redis_number(reply, i + 2) == 1 };
+}
+
+/* Behind the place where it was; 0: it is through. */
+static bool
+goes_on(const struct redis_reply *reply, int64_t stage, const char *cursor)
+{
+	int64_t next = redis_number(reply, 0);
+
+	if (next == stage)
+		return strcmp(redis_text(reply, 1), cursor) != 0;
+	return next == 0 || next == stage + 1;
 }
 
 enum err
 queue_check(struct redis *r, const char *queue, bool repair, struct queue_fault **faults,
     size_t *count, int64_t *looked_at, struct scope *scope)
 {
-	int64_t stage = 1;
+	int64_t stage = 1, looked;
 	const char *cursor = "0";
 
 	*count = 0;
@@ -336,9 +350,13 @@ queue_check(struct redis *r, const char *queue, bool repair, struct queue_fault 
 		put_number(&w, stage);
 		put_text(&w, cursor);
 		TRY(ask_library(r, &w, FAULT_WORDS, &reply));
-		stage = number_of(&reply.values[0]);
-		cursor = reply.values[1].text.ptr;
-		*looked_at += number_of(&reply.values[2]);
+		looked = redis_number(&reply, 2);
+		if (!goes_on(&reply, stage, cursor) || looked < 0 || looked > ONE_CALL_MAX)
+			return fault(
+			    &scope->fault, ERR_INTERNAL, "Redis: cg2_check makes no headway");
+		stage = redis_number(&reply, 0);
+		cursor = redis_text(&reply, 1);
+		*looked_at += looked;
 		keep_faults(&reply, *faults, count);
 	}
 	return OK;

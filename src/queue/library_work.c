@@ -6,26 +6,26 @@
 enum { JOB_WORDS = 11, LEASE_WORDS = 3 };
 
 static void
-job_of(const struct redis_value *v, struct queue_job *job, struct scope *scope)
+job_of(const struct redis_reply *reply, size_t at, struct queue_job *job, struct scope *scope)
 {
-	struct packed packed = unpack_item(v[9].text, scope);
+	struct packed packed = unpack_item(redis_span(reply, at + 9), scope);
 
-	*job = (struct queue_job){ .lease.lane = v[0].text.ptr[0],
-		.name = v[3].text.ptr,
-		.data = v[4].text,
-		.attempts = number_of(&v[5]),
-		.crashes = number_of(&v[6]),
-		.added_ms = number_of(&v[7]),
-		.waited_ms = number_of(&v[8]),
+	*job = (struct queue_job){ .lease.lane = *redis_text(reply, at),
+		.name = redis_text(reply, at + 3),
+		.data = redis_span(reply, at + 4),
+		.attempts = redis_number(reply, at + 5),
+		.crashes = redis_number(reply, at + 6),
+		.added_ms = redis_number(reply, at + 7),
+		.waited_ms = redis_number(reply, at + 8),
 		.attempts_allowed = packed.attempts,
 		.backoff = packed.backoff,
 		.backoff_ms = packed.backoff_ms,
 		.owner = packed.owner,
 		.trace = packed.trace,
 		.batch = packed.batch,
-		.progress = v[10].text.ptr };
-	snprintf(job->lease.entry, sizeof(job->lease.entry), "%s", v[1].text.ptr);
-	snprintf(job->lease.id, sizeof(job->lease.id), "%s", v[2].text.ptr);
+		.progress = redis_text(reply, at + 10) };
+	snprintf(job->lease.entry, sizeof(job->lease.entry), "%s", redis_text(reply, at + 1));
+	snprintf(job->lease.id, sizeof(job->lease.id), "%s", redis_text(reply, at + 2));
 }
 
 static enum err
@@ -34,14 +34,14 @@ step_answer(const struct redis_reply *reply, struct queue_step *step, struct sco
 	size_t begin = 1 + step->finished_count;
 
 	step->count = (reply->count - begin) / JOB_WORDS;
-	step->next_due_ms = reply->values[0].number;
+	step->next_due_ms = redis_number(reply, 0);
 	for (size_t i = 0; i < step->finished_count; i++)
-		step->accepted[i] = reply->values[1 + i].number == 1;
+		step->accepted[i] = redis_number(reply, 1 + i) == 1;
 	step->jobs = arena_alloc(scope->arena, (step->count + 1) * sizeof(*step->jobs));
 	if (step->jobs == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < step->count; i++)
-		job_of(&reply->values[begin + i * JOB_WORDS], &step->jobs[i], scope);
+		job_of(reply, begin + i * JOB_WORDS, &step->jobs[i], scope);
 	return OK;
 }
 
@@ -99,7 +99,7 @@ queue_fail(struct redis *r, const char *queue, const char *consumer,
 	put_text(&w, failure->error);
 	put_text(&w, failure->backoff == BACKOFF_FIXED ? "fixed" : "exponential");
 	put_number(&w, keep_done(queue));
-	TRY(ask_numbers(r, &w, &answer, 1));
+	TRY(ask_counts(r, &w, FAIL_CANCELLED, &answer, 1));
 	*out = (enum fail_answer)answer;
 	return OK;
 }
@@ -117,9 +117,13 @@ queue_beat(struct redis *r, const char *queue, const char *consumer,
 	for (size_t i = 0; i < count; i++)
 		put_lease(&w, &leases[i]);
 	TRY(ask_library(r, &w, 1 + count, &reply));
-	*orphans = reply.values[0].number;
-	for (size_t i = 0; i < count; i++)
-		kept[i] = (enum beat_answer)reply.values[1 + i].number;
+	*orphans = redis_number(&reply, 0);
+	for (size_t i = 0; i < count; i++) {
+		int64_t answer = redis_number(&reply, 1 + i);
+		kept[i] = answer == BEAT_KEPT || answer == BEAT_CANCEL
+		              ? (enum beat_answer)answer
+		              : BEAT_LOST;
+	}
 	return OK;
 }
 

@@ -96,7 +96,7 @@ listen_woken(struct keeper *k)
 		return;
 	k->wake.asked = false;
 	for (int q = 0; q < QUEUE_COUNT && reply.count == 2; q++)
-		if (span_is(reply.values[0].text, queue_wake_key(queues[q].name, &k->scope))) {
+		if (span_is(redis_span(&reply, 0), queue_wake_key(queues[q].name, &k->scope))) {
 			k->hot[q] = true;
 			pass_on(k, q);
 		}
@@ -126,7 +126,7 @@ listen_cancels(struct keeper *k)
 	struct redis_reply reply = { .count = 0 };
 
 	while (k->cancels.asked && take(k, &k->cancels, &reply))
-		if (reply.count == 3 && span_is(reply.values[0].text, "message") &&
-		    names_one_of_ours(k, reply.values[2].text))
+		if (reply.count == 3 && span_is(redis_span(&reply, 0), "message") &&
+		    names_one_of_ours(k, redis_span(&reply, 2)))
 			k->beat_at = 0; /* its answer tells, and nothing but its answer */
 }

@@ -397,7 +397,7 @@ look_at_run(struct mover *m)
 		return OK;
 	TRY(redis_call(m->redis, words, 2, &reply, m->scope));
 	m->run_after = clock_mono() + RUN_MS * 1000;
-	at = reply.count == 1 ? strstr(reply.values[0].text.ptr, "run_id:") : NULL;
+	at = strstr(redis_text(&reply, 0), "run_id:");
 	if (at != NULL)
 		snprintf(run_id, sizeof(run_id), "%.*s", (int)strcspn(at + 7, "\r\n"), at + 7);
 	if (strcmp(run_id, m->run_id) != 0)

@@ -105,9 +105,9 @@ hear(struct scheduler *s)
 			deaf(s);
 			return;
 		}
-		if (!there || reply.count < 2 || reply.values[1].text.ptr == NULL)
+		if (!there || reply.count < 2)
 			continue;
-		if (strcmp(reply.values[1].text.ptr, WAKE_CHANNEL) == 0)
+		if (strcmp(redis_text(&reply, 1), WAKE_CHANNEL) == 0)
 			s->parts[OUTBOX].due = 0;
 		else
 			s->parts[QUEUES].due = 0;

@@ -100,19 +100,20 @@ ask_numbers(struct redis *r, struct words *w, int64_t *out, size_t count)
 
 	TRY(ask_library(r, w, count, &reply));
 	for (size_t i = 0; i < count; i++)
-		out[i] = reply.values[i].number;
+		out[i] = redis_number(&reply, i);
 	return OK;
 }
 
-int64_t
-number_of(const struct redis_value *v)
+enum err
+ask_counts(struct redis *r, struct words *w, int64_t most, int64_t *out, size_t count)
 {
-	int64_t n = 0;
-
-	if (v->is_number)
-		return v->number;
-	span_int(v->text, &n);
-	return n;
+	TRY(ask_numbers(r, w, out, count));
+	for (size_t i = 0; i < count; i++)
+		if (out[i] < 0 || out[i] > most)
+			return fault(&w->scope->fault, ERR_INTERNAL,
+			    "Redis: %.*s: an answer of %lld", (int)w->word[1].len,
+			    w->word[1].ptr, (long long)out[i]);
+	return OK;
 }
 
 void

@@ -81,18 +81,12 @@ command(const char *line)
 	struct span rest = span_of(line), words[16];
 	struct redis_reply reply;
 	size_t n = 0;
-	int64_t number = -1;
 
 	while (rest.ptr != NULL)
 		words[n++] = span_cut(&rest, ' ');
 	cr_assert_eq(
 	    redis_call(redis, words, n, &reply, &scope), OK, "%s: %s", line, scope.fault.story);
-	if (reply.count == 0)
-		return -1;
-	if (reply.values[0].is_number)
-		return reply.values[0].number;
-	span_int(reply.values[0].text, &number);
-	return number;
+	return redis_is_nil(&reply, 0) ? -1 : redis_number(&reply, 0);
 }
 
 #endif

@@ -292,7 +292,7 @@ CHECKED(library, events_in_order_and_once)
 	GOOD(queue_publish(redis, "rt", GENERATION, 2, &control, 1, &out, &scope));
 	GOOD(redis_call(redis, words, 4, &reply, &scope));
 	cr_assert_eq(reply.count, 2u * 9 + 11);
-	cr_expect_str_eq(reply.values[28].text.ptr, "control");
+	cr_expect_str_eq(redis_text(&reply, 28), "control");
 }
 
 /* Redis forgets everything, functions too: the same calls bring it all back. */
@@ -405,7 +405,7 @@ CHECKED(library, wake_list)
 	while (!there)
 		GOOD(redis_take(wake, &reply, &there, &scope));
 	cr_assert_eq(reply.count, 2u);
-	cr_expect_str_eq(reply.values[0].text.ptr, words[1].ptr);
+	cr_expect_str_eq(redis_text(&reply, 0), words[1].ptr);
 	for (int i = 0; i < 200; i++) {
 		char id[16];
 		snprintf(id, sizeof(id), "%d", i);

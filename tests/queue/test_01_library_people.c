@@ -62,7 +62,7 @@ CHECKED(people, cancel_what_runs)
 	cr_expect_eq(cancel("one"), CANCEL_ASKED);
 	for (there = false; !there;)
 		GOOD(redis_take(other, &reply, &there, &scope));
-	cr_expect_str_eq(reply.values[2].text.ptr, Q " one");
+	cr_expect_str_eq(redis_text(&reply, 2), Q " one");
 	cr_expect(show("one").cancel_asked);
 	cr_expect_eq(beat("a", &lease), BEAT_CANCEL);
 	cr_expect_eq(end_as("a", lease, END_CANCEL, 0), FAIL_CANCELLED);
@@ -502,10 +502,10 @@ CHECKED(people, tell)
 	GOOD(queue_tell(redis, "rt", "user:1", "job", SPAN("{\"id\":\"x\"}"), &scope));
 	GOOD(redis_call(redis, words, 4, &reply, &scope));
 	cr_assert_eq(reply.count, 9u);
-	cr_expect_str_eq(reply.values[2].text.ptr, "user:1");
-	cr_expect_str_eq(reply.values[4].text.ptr, "job");
-	cr_expect_str_eq(reply.values[7].text.ptr, "k");
-	cr_expect_str_eq(reply.values[8].text.ptr, "volatile");
+	cr_expect_str_eq(redis_text(&reply, 2), "user:1");
+	cr_expect_str_eq(redis_text(&reply, 4), "job");
+	cr_expect_str_eq(redis_text(&reply, 7), "k");
+	cr_expect_str_eq(redis_text(&reply, 8), "volatile");
 }
 
 /* ---- lists */
@@ -558,17 +558,17 @@ CHECKED(people, old_programs)
 	cr_expect_eq(command("FCALL cg1_batch 1 cg:{" Q "} g 1 o2 work {} n 0 x"), BATCH_DONE);
 	GOOD(redis_call(redis, words, 8, &reply, &scope));
 	cr_assert_eq(reply.count, 1u + 2 * 9, "%zu", reply.count);
-	cr_expect_str_eq(reply.values[3].text.ptr, "new");
-	cr_expect_str_eq(reply.values[12].text.ptr, "old");
+	cr_expect_str_eq(redis_text(&reply, 3), "new");
+	cr_expect_str_eq(redis_text(&reply, 12), "old");
 	snprintf(line, sizeof(line), "FCALL cg1_beat 1 cg:{" Q "} old n %s n %s",
-	    reply.values[2].text.ptr, reply.values[11].text.ptr);
+	    redis_text(&reply, 2), redis_text(&reply, 11));
 	cr_expect_eq(command(line), 0, "no orphans");
 	snprintf(line, sizeof(line),
 	    "FCALL cg1_fail 1 cg:{" Q "} old n %s old fail 3 2000 0 10 no",
-	    reply.values[11].text.ptr);
+	    redis_text(&reply, 11));
 	cr_expect_eq(command(line), FAIL_AGAIN);
 	snprintf(line, sizeof(line), "FCALL cg1_step 1 cg:{" Q "} old 0 10 1 n %s new ok",
-	    reply.values[2].text.ptr);
+	    redis_text(&reply, 2));
 	command(line);
 	expect_state("new", "completed");
 	cr_expect_eq(command("EXISTS cg:{" Q "}:k:key"), 0, "its place is free");

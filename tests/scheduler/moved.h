@@ -76,7 +76,7 @@ at_redis(const char *target)
 	if (REDIS(&reply, "XRANGE", key, "-", "+") != OK)
 		return "Redis is away";
 	for (size_t i = 0; i + step <= reply.count && len + 64 < sizeof(out); i += step) {
-		const char *id = reply.values[i + 2].text.ptr;
+		const char *id = redis_text(&reply, i + 2);
 		if (!events)
 			id = strchr(id, '-') + 1;
 		len +=

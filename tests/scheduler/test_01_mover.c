@@ -73,7 +73,7 @@ Test(mover, c_a_message_makes_it_quick)
 		cr_assert_eq(REDIS(&reply, "PUBLISH", "cg:wake", "1"), OK);
 		while (has < wanted && clock_mono() - began < 2000000) {
 			cr_assert_eq(REDIS(&reply, "XLEN", "cg:{rt}:log"), OK);
-			has = reply.values[0].number;
+			has = redis_number(&reply, 0);
 		}
 		took[i] = clock_mono() - began;
 		db_close_scope(db);
@@ -114,14 +114,15 @@ Test(mover, e_options_of_jobs)
 	    out, sizeof(out));
 	cr_assert(wait_until(all_sent, NULL, 5));
 	cr_assert_eq(REDIS(&reply, "XLEN", "cg:{" JOBS "}:s:h"), OK);
-	cr_expect_eq(reply.values[0].number, 1, "lane");
+	cr_expect_eq(redis_number(&reply, 0), 1, "lane");
 	cr_assert_eq(REDIS(&reply, "ZCARD", "cg:{" JOBS "}:dly"), OK);
-	cr_expect_eq(reply.values[0].number, 1, "delayed");
+	cr_expect_eq(redis_number(&reply, 0), 1, "delayed");
 	usleep(1200 * 1000);
 	cr_assert_eq(REDIS(&reply, "ZCARD", "cg:{" JOBS "}:dly"), OK);
-	cr_expect_eq(reply.values[0].number, 0, "promoted when due");
+	cr_expect_eq(redis_number(&reply, 0), 0, "promoted when due");
 	cr_assert_eq(REDIS(&reply, "XLEN", "cg:{" JOBS "}:s:n"), OK);
-	cr_expect_eq(reply.values[0].number, 3, "one of the unique ones, the delayed, the odd");
+	cr_expect_eq(
+	    redis_number(&reply, 0), 3, "one of the unique ones, the delayed, the odd");
 }
 
 /* What could never arrive holds up nobody. */

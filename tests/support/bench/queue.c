@@ -76,7 +76,7 @@ static double
 info(const char *section, const char *field)
 {
 	struct redis_reply reply = command("INFO", section, NULL, NULL);
-	const char *at = strstr(reply.values[0].text.ptr, field);
+	const char *at = strstr(redis_text(&reply, 0), field);
 
 	return at ? strtod(at + strlen(field), NULL) : 0;
 }
@@ -138,7 +138,7 @@ take_one(void)
 			break;
 		poll(&p, 1, CALL_MS);
 	}
-	if (reply.count != 1 || reply.values[0].number != ADD_DONE)
+	if (reply.count != 1 || redis_number(&reply, 0) != ADD_DONE)
 		must(ERR_INTERNAL, "a pipelined add");
 }
 
@@ -219,7 +219,7 @@ completed(void)
 	    command("HGET", key_of("maintenance", "m"), "completed", NULL);
 	int64_t n = 0;
 
-	span_int(reply.values[0].text, &n);
+	span_int(redis_span(&reply, 0), &n);
 	arena_reset(scope.arena);
 	return n;
 }
