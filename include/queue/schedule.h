@@ -20,7 +20,6 @@ struct schedule {
 	enum catch_up catch_up;
 	int64_t limit; /* seconds */
 	const char *queue, *job, *data;
-	bool tests_only; /* only when the setting FAILPOINTS is on */
 };
 
 enum { SCHEDULES_MAX = 32 };
@@ -28,7 +27,6 @@ enum { SCHEDULES_MAX = 32 };
 struct scheduler_clock {
 	const struct schedule *rows;
 	size_t count;
-	bool tests;
 	struct counter_file *stats;
 	int64_t next[SCHEDULES_MAX]; /* seconds since 1970; 0: to be found out, -1: never */
 	counter *next_seconds[SCHEDULES_MAX], *overdue[SCHEDULES_MAX];
@@ -39,14 +37,12 @@ struct scheduler_clock {
 void schedule_judge(
     const struct schedule *s, int64_t now, const int64_t *slots, size_t count, bool *fires);
 
-/* False: a row is wrong (said in the log), and the program must not start. */
+/* False: a row is wrong (said in the log), and the program must not start. `on`: the setting
+ * SCHEDULES; when it is off no row is in force. */
 bool schedule_open(struct scheduler_clock *c, const struct schedule *rows, size_t count,
-    bool tests, struct counter_file *stats);
+    bool on, struct counter_file *stats);
 
 /* Settles every slot up to clock_now(). A schedule that this database never saw begins now. */
 enum err schedule_round(struct scheduler_clock *c, struct db *db, struct scope *scope);
-
-/* Whether a row is in force here. */
-bool schedule_in_force(const struct schedule *s, bool tests);
 
 #endif

@@ -14,8 +14,8 @@ struct schedule_state {
 	bool overdue; /* its slot passed more than a minute ago, and no scheduler settled it */
 };
 
-/* Those in force, in the order of the rows; in one round trip. */
-enum err schedule_states(struct db *db, const struct schedule *rows, size_t count, bool tests,
+/* All of them, in the order of the rows, in one round trip; none when they are not `on`. */
+enum err schedule_states(struct db *db, const struct schedule *rows, size_t count, bool on,
     struct schedule_state **out, size_t *found, struct scope *scope);
 
 void schedule_state_json(struct buf *out, const struct schedule_state *s);

@@ -60,7 +60,7 @@ ready_schedules(struct request *r, int64_t began)
 	size_t count;
 
 	TRY(schedule_states(r->db, app->schedules, app->schedule_count,
-	    app->settings->FAILPOINTS, &s, &count, &r->scope));
+	    app->settings->SCHEDULES, &s, &count, &r->scope));
 	buf_puts(out, ",\"schedules\":{\"overdue\":[");
 	for (size_t i = 0; i < count; i++) {
 		if (!s[i].overdue)

@@ -62,7 +62,7 @@ command_schedules(struct ctl *ctl, int argc, char **argv)
 	if (argc > 1)
 		return ctl_usage(ctl, "takes no arguments");
 	e = schedule_states(ctl_db(ctl, "codegram-ctl"), ctl->schedules, ctl->schedule_count,
-	    ctl->settings->FAILPOINTS, &s, &count, &ctl->scope);
+	    ctl->settings->SCHEDULES, &s, &count, &ctl->scope);
 	if (e != OK)
 		return ctl_failed(ctl, e, "cron_slot can't be read");
 	if (ctl->json)

@@ -1,11 +1,9 @@
 /* schedules: the rows of schedules.def. */
 #include "job/schedules.h"
 
-enum { ALWAYS = 0, TESTS = 1 };
-
 const struct schedule schedules[] = {
-#define SCHEDULE(name, expression, zone, catch_up, limit, queue, job, data, when)              \
-	{ name, expression, zone, catch_up, limit, queue, job, data, when },
+#define SCHEDULE(name, expression, zone, catch_up, limit, queue, job, data)                    \
+	{ name, expression, zone, catch_up, limit, queue, job, data },
 #include "job/schedules.def"
 #undef SCHEDULE
 };

@@ -11,12 +11,6 @@
 
 enum { SLOTS_MAX = 100, ON_TIME = 60, FIRST_LOOK = 8 * 86400, BACK_MAX = 60 };
 
-bool
-schedule_in_force(const struct schedule *s, bool tests)
-{
-	return tests || !s->tests_only;
-}
-
 void
 schedule_judge(
     const struct schedule *s, int64_t now, const int64_t *slots, size_t count, bool *fires)
@@ -34,12 +28,8 @@ schedule_judge(
 static void
 open_gauges(struct scheduler_clock *c, size_t i)
 {
-	static counter nobody_reads;
 	char labels[96];
 
-	c->next_seconds[i] = c->overdue[i] = &nobody_reads;
-	if (!schedule_in_force(&c->rows[i], c->tests))
-		return;
 	snprintf(labels, sizeof(labels), "schedule=\"%s\"", c->rows[i].name);
 	c->next_seconds[i] =
 	    counter_get(c->stats, "codegram_schedule_next_seconds", GAUGE, labels);
@@ -47,12 +37,10 @@ open_gauges(struct scheduler_clock *c, size_t i)
 }
 
 bool
-schedule_open(struct scheduler_clock *c, const struct schedule *rows, size_t count, bool tests,
+schedule_open(struct scheduler_clock *c, const struct schedule *rows, size_t count, bool on,
     struct counter_file *stats)
 {
-	*c = (struct scheduler_clock){
-		.rows = rows, .count = count, .tests = tests, .stats = stats
-	};
+	*c = (struct scheduler_clock){ .rows = rows, .count = on ? count : 0, .stats = stats };
 	if (count > SCHEDULES_MAX) {
 		LOG(LEVEL_ERROR, "schedule.refused", L_TEXT("reason", "too many rows"));
 		return false;
@@ -66,7 +54,8 @@ schedule_open(struct scheduler_clock *c, const struct schedule *rows, size_t cou
 			known = false;
 		}
 		if (known && cron_parse(rows[i].expression, &cron, &why)) {
-			open_gauges(c, i);
+			if (on)
+				open_gauges(c, i);
 			continue;
 		}
 		LOG(LEVEL_ERROR, "schedule.refused", L_TEXT("schedule", rows[i].name),
@@ -164,7 +153,7 @@ schedule_round(struct scheduler_clock *c, struct db *db, struct scope *scope)
 		enum err e;
 		if (back)
 			c->next[i] = 0;
-		if (!schedule_in_force(s, c->tests) || c->next[i] < 0 || now < c->next[i])
+		if (c->next[i] < 0 || now < c->next[i])
 			continue;
 		arena_reset(scope->arena);
 		db_open_scope(db, scope, false);

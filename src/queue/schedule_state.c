@@ -39,7 +39,7 @@ last_of(const char *name, const struct cron_state *all, size_t count)
 }
 
 enum err
-schedule_states(struct db *db, const struct schedule *rows, size_t count, bool tests,
+schedule_states(struct db *db, const struct schedule *rows, size_t count, bool on,
     struct schedule_state **out, size_t *found, struct scope *scope)
 {
 	struct texts names = { arena_alloc(scope->arena, (count + 1) * sizeof(*names.items)),
@@ -48,16 +48,15 @@ schedule_states(struct db *db, const struct schedule *rows, size_t count, bool t
 	size_t known;
 
 	*out = arena_alloc(scope->arena, (count + 1) * sizeof(**out));
-	*found = 0;
+	*found = on ? count : 0;
 	if (names.items == NULL || *out == NULL)
 		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < *found; i++)
 		names.items[names.count++] = rows[i].name;
 	TRY(q_cron_states(db, &names, &last, &known));
-	for (size_t i = 0; i < count; i++)
-		if (schedule_in_force(&rows[i], tests))
-			TRY(judge(&rows[i], last_of(rows[i].name, last, known),
-			    &(*out)[(*found)++], &scope->fault));
+	for (size_t i = 0; i < *found; i++)
+		TRY(judge(
+		    &rows[i], last_of(rows[i].name, last, known), &(*out)[i], &scope->fault));
 	return OK;
 }
 

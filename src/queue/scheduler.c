@@ -321,7 +321,7 @@ open_all(struct scheduler *s)
 	for (int i = 0; i < QUEUE_COUNT; i++)
 		open_gauges(&s->gauges[i], queues[i].name, o->stats);
 	return schedule_open(
-	    &s->clock, o->schedules, o->schedule_count, o->settings->FAILPOINTS, o->stats);
+	    &s->clock, o->schedules, o->schedule_count, o->settings->SCHEDULES, o->stats);
 }
 
 static void

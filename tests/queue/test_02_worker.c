@@ -11,7 +11,7 @@
 #include "support/stack.h"
 
 const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", "--set",
-	"WORKER_DRAIN_MS=1500", NULL };
+	"SCHEDULES=off", "--set", "WORKER_DRAIN_MS=1500", NULL };
 
 struct wanted {
 	const char *id, *text; /* "": the job's JSON must hold it */

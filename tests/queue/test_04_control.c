@@ -6,7 +6,8 @@
 #include "queue/options.h"
 #include "support/live.h"
 
-const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", NULL };
+const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", "--set",
+	"SCHEDULES=off", NULL };
 
 TestSuite(control, .init = open_queue, .fini = close_queue);
 

@@ -12,7 +12,8 @@
 #include "support/stack.h"
 #include "support/websocket.h"
 
-const char *const stack_options[] = { "--redis-tcp", "--set", "FAILPOINTS=on", NULL };
+const char *const stack_options[] = { "--redis-tcp", "--set", "FAILPOINTS=on", "--set",
+	"SCHEDULES=off", NULL };
 
 /* The value of a key of codegram.conf. */
 static const char *

@@ -13,7 +13,7 @@
 #include "support/stack.h"
 
 const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", "--set",
-	"LOG_LEVEL=warn", NULL };
+	"SCHEDULES=off", "--set", "LOG_LEVEL=warn", NULL };
 
 static struct redis *redis;
 static struct scope scope;
