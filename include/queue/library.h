@@ -55,8 +55,8 @@ struct queue_item {
 	int64_t attempts; /* 0: the row's */
 	enum backoff_type backoff;
 	int64_t backoff_ms;
-	/* Kept when it ended: KEEP_QUEUE as the queue's, KEEP_NONE not at all, n: the newest n of
-	 * the queue; and of these none that ended longer ago than so many ms (0: any). */
+	/* Kept when it ended, beside what the queue keeps of all: KEEP_NONE not at all, n: of the
+	 * ended jobs of its name that say so too, the newest n; ms: itself for so long (0: any). */
 	int64_t keep_done, keep_done_ms;
 	int64_t keep_dead, keep_dead_ms;
 	const char *key; /* at most key_limit (0: 1) jobs of that key run at once; NULL: none */

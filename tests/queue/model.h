@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { JOBS = 260, UNIQUES = 6, KEYS = 5, BATCHES = 4, NOBODY = -1 };
+enum { JOBS = 260, UNIQUES = 6, KEYS = 5, BATCHES = 4, NAMES = 3, NOBODY = -1 };
 enum { KEEP_COMPLETED = 10, KEEP_FAILED = 5, CRASH_LIMIT = 3, ROW_ATTEMPTS = 3, EVERY = 16 };
 
 enum state { GONE, WAITING, DELAYED, ACTIVE, BLOCKED, COMPLETED, FAILED, CANCELLED, STATES };
@@ -18,11 +18,12 @@ enum mode { UNTIL_DONE, FOR_LONG, LAST };
 struct job {
 	enum state state;
 	enum why why;
-	int lane, data, unique, key, batch, after;
+	int lane, name, data, unique, key, batch, after;
 	enum mode mode;
 	bool final, later, wish, has_place, unfinished_member;
 	bool held;   /* blocked before it had its place, and not let go since */
 	bool marked; /* by a test that goes through some */
+	bool aged;   /* says how long it is kept */
 	int64_t total, attempts, crashes, allowed, keep_done, keep_dead;
 	int64_t order; /* in its lane or line */
 	int64_t ended; /* ms */
@@ -256,13 +257,44 @@ bound(struct model *m, enum state state, int64_t keep)
 		forget(m, oldest(m, state));
 }
 
+/* How many of its name and kind a job wants kept; 0: it does not say. */
+static inline int64_t
+own_keep(const struct job *j)
+{
+	return j->state == FAILED ? j->keep_dead : j->keep_done;
+}
+
+/* Those of its name that say so, and no others. */
+static inline void
+bound_own(struct model *m, int id)
+{
+	const struct job wanted = m->job[id];
+
+	for (;;) {
+		int n = 0, first = NOBODY;
+		for (int i = 0; i < JOBS; i++) {
+			const struct job *j = &m->job[i];
+			if (j->state != wanted.state || j->name != wanted.name ||
+			    own_keep(j) <= 0)
+				continue;
+			n++;
+			if (first == NOBODY || older(m, i, first))
+				first = i;
+		}
+		if (n <= own_keep(&wanted))
+			return;
+		forget(m, first);
+	}
+}
+
 static inline void
 end_job(struct model *m, int id, enum state state, int64_t now)
 {
 	struct job *j = &m->job[id];
-	int64_t own = state == FAILED ? j->keep_dead : j->keep_done;
+	int64_t own;
 
 	j->state = state;
+	own = own_keep(j);
 	j->why = FOR_NOTHING;
 	j->ended = now;
 	untie(m, id, false);
@@ -270,7 +302,7 @@ end_job(struct model *m, int id, enum state state, int64_t now)
 	if (own == -1)
 		forget(m, id);
 	if (own > 0)
-		bound(m, state, own);
+		bound_own(m, id);
 	if (state != COMPLETED)
 		bound(m, state, state == FAILED ? KEEP_FAILED : KEEP_COMPLETED);
 }

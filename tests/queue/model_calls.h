@@ -109,6 +109,7 @@ model_follow(int id, const struct job *new, struct job *h)
 	if (h->after != NOBODY) {
 		remove_job(&m, h->after);
 	} else if (h->state == WAITING || h->state == DELAYED || h->state == BLOCKED) {
+		h->name = new->name;
 		h->data = new->data;
 		return ADD_REPLACED;
 	} else if (h->state != ACTIVE) {
@@ -159,7 +160,11 @@ model_add(int id, struct job new)
 static struct job
 random_job(void)
 {
-	struct job j = { .lane = below(3), .data = below(1000000), .after = NOBODY };
+	struct job j = { .lane = below(3),
+		.name = below(NAMES),
+		.data = below(1000000),
+		.after = NOBODY,
+		.aged = one_in(8) };
 
 	j.unique = one_in(2) ? below(UNIQUES) : NOBODY;
 	j.mode = (enum mode)(one_in(6) ? FOR_LONG : one_in(3) ? UNTIL_DONE : LAST);
@@ -181,7 +186,7 @@ item_of(int id, const struct job *j)
 	static const enum unique_mode modes[] = { UNIQUE_UNTIL_DONE, UNIQUE_FOR, UNIQUE_LAST };
 
 	return (struct queue_item){ .id = name('j', id),
-		.name = "work",
+		.name = name('n', j->name),
 		.data = span_of(name('d', j->data)),
 		.lane = QUEUE_LANES[j->lane],
 		.delay_ms = j->later ? LONG_MS : 0,
@@ -191,6 +196,8 @@ item_of(int id, const struct job *j)
 		.attempts = j->allowed,
 		.keep_done = j->keep_done,
 		.keep_dead = j->keep_dead,
+		.keep_done_ms = j->aged ? LONG_MS : 0,
+		.keep_dead_ms = j->aged ? LONG_MS : 0,
 		.key = j->key == NOBODY ? NULL : name('k', j->key),
 		.key_limit = j->key == NOBODY ? 0 : key_limit(j->key),
 		.batch = j->batch == NOBODY ? NULL : name('b', j->batch),

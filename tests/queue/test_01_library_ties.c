@@ -310,20 +310,89 @@ CHECKED(ties, kept_as_it_says)
 	cr_expect_eq(end_as("a", lease, END_DEAD, 0), FAIL_DEAD, "the answer was lost");
 	expect_gone("dead");
 	cr_expect_eq(command("EXISTS cg:{" Q "}:log:dead"), 0);
-	for (int i = 0; i < 4; i++) {
-		char id[16];
-		snprintf(id, sizeof(id), "%d", i);
-		item = (struct queue_item){ .id = id, .keep_done = i == 3 ? 2 : KEEP_QUEUE };
-		add_item(item);
-		cr_expect(finish("a", take_one("a")));
-	}
-	expect_stats(0, 0, 0, 2, 0);
-	command("ZADD cg:{" Q "}:done 1000 2");
-	item = (struct queue_item){ .id = "young", .keep_done_ms = 60000 };
+}
+
+static void
+die(const char *id, const char *name, int64_t keep)
+{
+	add_item((struct queue_item){ .id = id, .name = name, .keep_dead = keep });
+	cr_expect_eq(end_as("a", take_one("a"), END_DEAD, 0), FAIL_DEAD);
+}
+
+/* What a job says bounds those of its name that say so, too; nobody else's dead letters. */
+CHECKED(ties, a_jobs_own_count_is_no_others)
+{
+	for (int i = 0; i < 13; i++)
+		die(arena_format(scope.arena, "%d", i), i % 2 ? "work" : "other", KEEP_QUEUE);
+	die("w1", "work", 1);
+	cr_expect_eq(stats().dead, 14, "%ld are left of 14", (long)stats().dead);
+	die("w2", "work", 1);
+	expect_gone("w1");
+	expect_state("w2", "failed");
+	die("o1", "other", 2);
+	die("o2", "other", 1);
+	expect_gone("o1");
+	cr_expect_eq(stats().dead, 15);
+	for (int i = 0; i < 13; i++)
+		expect_state(arena_format(scope.arena, "%d", i), "failed");
+	GOOD(queue_retry(redis, Q, "w2", &scope));
+	cr_expect(finish("a", take_one("a")));
+	die("w3", "work", 1);
+	cr_expect_eq(stats().dead, 15, "one that runs again is no dead one");
+	GOOD(queue_remove(redis, Q, "w3", &scope));
+	GOOD(queue_remove(redis, Q, "o2", &scope));
+	cr_expect_eq(command("EXISTS cg:{" Q "}:own cg:{" Q "}:n:dead:work"), 0);
+}
+
+/* Nobody else has to end for that, and its id is free at once. */
+CHECKED(ties, a_jobs_own_age_is_over)
+{
+	struct queue_item item = { .id = "short", .keep_done_ms = 1, .keep_dead_ms = 1 };
+
 	add_item(item);
 	cr_expect(finish("a", take_one("a")));
-	expect_gone("2");
-	expect_stats(0, 0, 0, 2, 0);
+	usleep(5000);
+	cr_expect_eq(add_item(item), ADD_DONE, "its id is taken");
+	cr_expect_eq(end_as("a", take_one("a"), END_DEAD, 0), FAIL_DEAD);
+	usleep(5000);
+	reap();
+	reap(); /* the first after a silence waits */
+	expect_gone("short");
+	item = (struct queue_item){ .id = "long", .keep_done_ms = 60000 };
+	add_item(item);
+	cr_expect(finish("a", take_one("a")));
+	reap();
+	expect_state("long", "completed");
+	cr_expect_eq(add_item(item), ADD_THERE);
+	die("other", "work", KEEP_QUEUE);
+	expect_stats(0, 0, 0, 1, 1);
+}
+
+/* An ended job shows the error that it ended with, not one of an attempt before. */
+CHECKED(ties, errors_are_of_the_last_attempt)
+{
+	const char **lines;
+	size_t count;
+	enum cancel_answer out;
+
+	add("late", 'n', 0, NULL);
+	end_as("a", take_one("a"), END_FAIL, 0);
+	cr_expect_str_eq(show("late").error, "it broke", "it waits because of that");
+	make_due("late");
+	cr_expect(finish("a", take_one("a")));
+	cr_expect_str_eq(show("late").state, "completed");
+	cr_expect_str_empty(show("late").error, "%s", show("late").error);
+	GOOD(queue_logs(redis, Q, "late", &lines, &count, &scope));
+	cr_expect(count == 1 && strstr(lines[0], "attempt 1: it broke"));
+	add("cancelled", 'n', 0, NULL);
+	end_as("a", take_one("a"), END_FAIL, 0);
+	GOOD(queue_cancel(redis, Q, "cancelled", &out, &scope));
+	cr_expect_str_empty(show("cancelled").error);
+	die("dead", "work", KEEP_QUEUE);
+	cr_expect_str_eq(show("dead").error, "it broke");
+	GOOD(queue_retry(redis, Q, "dead", &scope));
+	cr_expect_str_empty(show("dead").error, "a new life");
+	cr_expect(finish("a", take_one("a")));
 }
 
 CHECKED(ties, refused_items)

@@ -42,13 +42,38 @@ do_purge(void)
 	SAME("purged", removed, n);
 }
 
+/* The time that a job is kept is over: it goes, or at least its id is free. */
+static void
+do_outlive(void)
+{
+	int id = any_of((enum state)(COMPLETED + below(3)));
+	struct job new = random_job();
+	struct queue_item item;
+	enum add_answer answer;
+	int64_t reaped;
+
+	if (id == NOBODY || !m.job[id].aged)
+		return;
+	command(arena_format(scope.arena, "ZADD cg:{" QUEUE "}:own 1 j%d", id));
+	forget(&m, id);
+	if (one_in(2)) {
+		item = item_of(id, &new);
+		DONE(queue_add(redis, QUEUE, &item, &answer, &scope));
+		SAME("add where one was", answer, model_add(id, new));
+		return;
+	}
+	DONE(queue_reap(redis, QUEUE, &reaped, &scope)); /* the first after a silence waits */
+	DONE(queue_reap(redis, QUEUE, &reaped, &scope));
+}
+
 static const struct {
 	int weight;
 	void (*run)(void);
 } calls[] = { { 300, do_add }, { 20, do_batch }, { 330, do_step }, { 130, do_fail },
 	{ 20, do_zombie }, { 15, do_beat }, { 20, do_reap }, { 40, do_cancel },
 	{ 30, do_remove }, { 30, do_retry }, { 3, do_retry_all }, { 60, do_promote },
-	{ 10, do_settings }, { 15, do_expire }, { 1, do_drain }, { 2, do_purge } };
+	{ 10, do_settings }, { 15, do_expire }, { 1, do_drain }, { 2, do_purge },
+	{ 20, do_outlive } };
 
 static void
 any_call(void)
@@ -102,7 +127,7 @@ look_at_lane(int lane)
 		int next = waiting == NOBODY ? active : waiting;
 		if (active != NOBODY && m.job[active].order < m.job[next].order)
 			next = active;
-		SAME("next in the lane", id_of(entries.values[i + 2].text.ptr), next);
+		SAME("next in the lane", id_of(redis_text(&entries, i + 2)), next);
 		m.job[next].marked = false;
 	}
 	SAME("more in the lane", first_of(&m, WAITING, is_in_lane, lane), NOBODY);
@@ -126,7 +151,7 @@ look_at_ended(enum state state, const char *set)
 		m.job[seen[i]].state = state;
 	SAME(set, ids.count, n);
 	for (int i = 0; i < n; i++)
-		SAME(set, id_of(ids.values[i].text.ptr), seen[i]);
+		SAME(set, id_of(redis_text(&ids, (size_t)i)), seen[i]);
 }
 
 static void
@@ -139,7 +164,7 @@ look_at_key(int key)
 	SAME("places", command(arena_format(scope.arena, "SCARD cg:{" QUEUE "}:k:k%d", key)),
 	    places_taken(&m, key));
 	for (size_t i = 0; i < line.count; i++) {
-		const struct job *j = &m.job[id_of(line.values[i].text.ptr)];
+		const struct job *j = &m.job[id_of(redis_text(&line, i))];
 		SAME("in line", j->state == BLOCKED && in_line(j, key) && j->order > before,
 		    true);
 		before = j->order;
@@ -200,7 +225,7 @@ look_at_ties(void)
 	for (int i = 0; i < UNIQUES; i++) {
 		struct redis_reply r =
 		    values(arena_format(scope.arena, "GET cg:{" QUEUE "}:u:u%d", i));
-		SAME("holder", r.values[0].text.ptr ? id_of(r.values[0].text.ptr) : NOBODY,
+		SAME("holder", redis_is_nil(&r, 0) ? NOBODY : id_of(redis_text(&r, 0)),
 		    m.holder[i]);
 	}
 	for (int i = 0; i < KEYS; i++)
@@ -212,8 +237,33 @@ look_at_ties(void)
 }
 
 static void
+look_at_own(void)
+{
+	static const char *const sets[] = { "done", "dead", "cancelled" };
+	int own = 0;
+
+	for (int set = 0; set < 3; set++)
+		for (int n = 0; n < NAMES; n++) {
+			int wanted = 0;
+			for (int i = 0; i < JOBS; i++) {
+				const struct job *j = &m.job[i];
+				if ((int)j->state != COMPLETED + set || j->name != n)
+					continue;
+				wanted += own_keep(j) > 0;
+				own += own_keep(j) > 0 || j->aged;
+			}
+			SAME("of a name",
+			    command(arena_format(
+			        scope.arena, "ZCARD cg:{" QUEUE "}:n:%s:n%d", sets[set], n)),
+			    wanted);
+		}
+	SAME("with a time of their own", command("ZCARD cg:{" QUEUE "}:own"), own);
+}
+
+static void
 look_at_all(void)
 {
+	look_at_own();
 	look_at_stats();
 	for (int lane = 0; lane < 3; lane++)
 		look_at_lane(lane);

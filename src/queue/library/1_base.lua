@@ -10,6 +10,9 @@
 --                   blocked: b why, v due then (stays when it is cancelled meanwhile); k the job that comes after it (unique `last`)
 --   :dly :blk       sorted sets by time in ms: delayed until, blocked since
 --   :done :dead :cancelled  by time in ms: jobs that ended      :log:<id>  lines of a job
+--   :own            of these, jobs that say themselves how long they are kept: by the time when
+--                   they go, +inf for those that only say how many
+--   :n:<set>:<name> those of a name that say how many are kept, by time in ms
 --   :u:<key>        the job that has a unique key
 --   :k:<key>        jobs that have a place of a concurrency key
 --   :kq:<key>       those in line for one, a sorted set: its scores are the order alone

@@ -75,6 +75,7 @@ end
 local SETS = { delayed = ':dly', blocked = ':blk', completed = ':done', failed = ':dead',
 	cancelled = ':cancelled' }
 local STATES = { 'delayed', 'blocked', 'failed', 'completed', 'cancelled' }
+local ENDED = { ':done', ':dead', ':cancelled' }
 
 -- The state of a job whose lane and entry are these; 'nowhere' is a fault. Also its time in the
 -- sorted set, or for how many ms an active one has had its lease.
@@ -112,21 +113,72 @@ local function forget(base, id)
 	call('DEL', job_of(base, id), base .. ':log:' .. id)
 end
 
+local function namesakes(base, set, name)
+	return base .. ':n' .. set .. ':' .. name
+end
+
+-- An ended job leaves its set: it runs again, or is forgotten.
+local function leave_ended(base, set, id)
+	call('ZREM', base .. set, id)
+	if call('ZREM', base .. ':own', id) == 1 then
+		call('ZREM', namesakes(base, set, call('HGET', job_of(base, id), 'n') or ''), id)
+	end
+end
+
+local function let_go(base, set, ids)
+	for _, id in ipairs(ids) do
+		leave_ended(base, set, id)
+		forget(base, id)
+	end
+end
+
 -- Keeps the newest `keep` of a sorted set of ended jobs.
 local function bound(base, set, keep)
 	local over = call('ZCARD', base .. set) - keep
-	if over > 0 then
-		local gone = call('ZPOPMIN', base .. set, math.min(over, ONCE))
-		for i = 1, #gone, 2 do
-			forget(base, gone[i])
-		end
+	if over <= 0 then
+		return
+	elseif call('EXISTS', base .. ':own') == 1 then
+		return let_go(base, set, call('ZRANGE', base .. set, 0, math.min(over, ONCE) - 1))
+	end
+	local gone = call('ZPOPMIN', base .. set, math.min(over, ONCE))
+	for i = 1, #gone, 2 do
+		forget(base, gone[i])
 	end
 end
 
 local function forget_old(base, set, before)
-	local old = call('ZRANGEBYSCORE', base .. set, '-inf', before, 'LIMIT', 0, ONCE)
-	for _, id in ipairs(old) do
-		call('ZREM', base .. set, id)
-		forget(base, id)
+	let_go(base, set, call('ZRANGEBYSCORE', base .. set, '-inf', before, 'LIMIT', 0, ONCE))
+end
+
+-- An ended job bounds itself and those of its name that say so, too; never those of others.
+local function keep_own(base, now, set, id, most, age)
+	call('ZADD', base .. ':own', age and string.format('%.0f', now + age) or '+inf', id)
+	if most then
+		local same = namesakes(base, set, call('HGET', job_of(base, id), 'n'))
+		call('ZADD', same, now, id)
+		let_go(base, set, call('ZRANGE', same, 0, -most - 1))
+	end
+end
+
+-- Its own time is over. True: it is forgotten.
+local function outlived(base, now, id)
+	local at = call('ZSCORE', base .. ':own', id)
+	if not at or tonumber(at) > now then
+		return false
+	end
+	for _, set in ipairs(ENDED) do
+		if call('ZSCORE', base .. set, id) then
+			let_go(base, set, { id })
+			return true
+		end
+	end
+	call('ZREM', base .. ':own', id)
+	return false
+end
+
+local function forget_outlived(base, now)
+	local ids = call('ZRANGEBYSCORE', base .. ':own', '-inf', now, 'LIMIT', 0, ONCE)
+	for _, id in ipairs(ids) do
+		outlived(base, now, id)
 	end
 end

@@ -1,6 +1,7 @@
 -- ---- ties: what holds jobs together. Options, all of them optional:
 --   unique `for` or `last`, unique_ms · attempts, backoff `fixed` or `exponential`, backoff_ms
---   keep_done, keep_done_ms, keep_dead, keep_dead_ms (-1: not at all; ms of age)
+--   keep_done, keep_dead (-1: not at all, else so many of its name that say so), keep_done_ms,
+--   keep_dead_ms (of its own age)
 --   key, limit · batch, total, final · owner, trace
 
 local function final_must_wait(base, o)
@@ -215,7 +216,7 @@ local function pull(base, id, state, lane, entry, unique, o)
 	elseif state == 'nowhere' then
 		return
 	end
-	call('ZREM', base .. SETS[state], id)
+	leave_ended(base, SETS[state], id)
 	if state ~= 'blocked' then
 		return
 	end

@@ -8,12 +8,14 @@ local function keep(base, now, id, set, most, age, answer)
 		return forget(base, id)
 	end
 	call('ZADD', base .. set, now, id)
-	if most then
-		bound(base, set, most)
+	if most or age then
+		keep_own(base, now, set, id, most, age)
 	end
-	if age then
-		forget_old(base, set, now - age)
-	end
+end
+
+-- An ended job has no error but the one that it ended with; earlier ones are in its log.
+local function drop_error(base, id)
+	call('HDEL', job_of(base, id), 'e')
 end
 
 -- f.entry: the one that was ended, '' for a job that was not running.
@@ -22,6 +24,9 @@ local function close(base, now, id, f, set, answer, why)
 	local j = call('HMGET', job, 'u', 'p')
 	local o = options_of(j[2])
 	call('HSET', job, 'f', now, 'y', why, unpack(f.started and { 's', f.started } or {}))
+	if (f.error or '') == '' then
+		drop_error(base, id)
+	end
 	untie(base, now, id, j[1], o)
 	keep(base, now, id, set, dead and o.keep_dead or not dead and o.keep_done or nil,
 		dead and o.keep_dead_ms or not dead and o.keep_done_ms or nil, f.entry .. ' ' .. answer)

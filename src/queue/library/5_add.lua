@@ -43,7 +43,7 @@ end
 
 local function add(base, now, id, name, data, lane, delay_ms, unique, packed)
 	local job, answer = job_of(base, id), ADDED
-	if call('EXISTS', job) == 1 then
+	if call('EXISTS', job) == 1 and not outlived(base, now, id) then
 		return THERE
 	end
 	local fields, o = { 'n', name, 'd', data, 'l', lane, 't', now }, NONE

@@ -122,9 +122,11 @@ local function finish(base, now, consumer, lane, entry, id, result)
 		return 0
 	end
 	leave_lane(base, lane, entry)
-	local j = call('HMGET', job, 'n', 'u', 'p', 's')
+	local j = call('HMGET', job, 'n', 'u', 'p', 's', 'e')
 	if not j[1] then
 		return 1, true
+	elseif j[5] then
+		drop_error(base, id)
 	end
 	call('HSET', job, 'z', entry, 'f', now, 'o', result, 's', j[4] or now - idle)
 	if not j[2] and not j[3] then
@@ -285,6 +287,7 @@ local function reap(keys, args)
 	forget_old(base, ':done', now - DONE_AGE)
 	forget_old(base, ':cancelled', now - DONE_AGE)
 	forget_old(base, ':dead', now - DEAD_AGE)
+	forget_outlived(base, now)
 	return { reaped }
 end
 

@@ -141,8 +141,8 @@ local function retry(base, now, id)
 		state ~= 'delayed' and not reclaim(base, id, j[2], o) then
 		return NOT_NOW
 	end
-	call('ZREM', base .. SETS[state], id)
-	call('HDEL', job_of(base, id), 'a', 'c', 'y', 'f', 'w', 's', 'g', 'v')
+	leave_ended(base, SETS[state], id)
+	call('HDEL', job_of(base, id), 'a', 'c', 'e', 'y', 'f', 'w', 's', 'g', 'v')
 	if j[5] and o.final then
 		place(base, now, id, j[1], now, o)
 	else

@@ -227,7 +227,20 @@ local function check_log(c, base, id)
 	end
 end
 
-local KEYS_OF = { j = check_job, k = check_place, kq = check_line, u = check_unique_key,
+-- Of the jobs of a name that say how many are kept; the key is `<set>:<name>`.
+local function check_namesakes(c, base, key)
+	local set = ':' .. string.match(key, '^%a+')
+	for _, id in ipairs(call('ZRANGE', base .. ':n:' .. key, 0, share(c) - 1)) do
+		c.looked = c.looked + 1
+		if not call('ZSCORE', base .. set, id) or not call('ZSCORE', base .. ':own', id) then
+			found(c, 'a job counted with others of its name, that has not ended', id, function()
+				call('ZREM', base .. ':n:' .. key, id)
+			end)
+		end
+	end
+end
+
+local KEYS_OF = { n = check_namesakes, j = check_job, k = check_place, kq = check_line, u = check_unique_key,
 	bm = check_members, bf = check_finals, log = check_log }
 
 local function check_keys(c, base, cursor)
@@ -299,9 +312,23 @@ local function check_set(c, base, set, cursor)
 	return got[1]
 end
 
+local function check_own(c, base, cursor)
+	local got = call('ZSCAN', base .. ':own', cursor, 'COUNT', ONCE)
+	for i = 1, #got[2], 2 do
+		local id = got[2][i]
+		c.looked = c.looked + 1
+		if LIVE[look_up(base, id) or 'waiting'] then
+			found(c, 'a job that has not ended, among those with a time of their own', id, function()
+				call('ZREM', base .. ':own', id)
+			end)
+		end
+	end
+	return got[1]
+end
+
 local STAGES = { { check_keys }, { check_lane, 'h' }, { check_lane, 'n' }, { check_lane, 'l' },
 	{ check_set, ':dly' }, { check_set, ':blk' }, { check_set, ':done' }, { check_set, ':dead' },
-	{ check_set, ':cancelled' } }
+	{ check_set, ':cancelled' }, { check_own } }
 
 -- 1: mend, stage and cursor (1 and 0 to begin) → the next stage (0: that was all) and cursor, how
 -- many were looked at, then for each fault what, job or key, 1 when it was mended
