@@ -68,7 +68,7 @@ write_nginx() {
 			LOGIN_RATE "$login_rate" LOGIN_BURST "$login_burst" CONNECTIONS "$limit" \
 			ORIGINS "$origins" >"$dir/nginx/${file##*/}"
 	done
-	[[ $pools == 'login all' ]] || write_pools >"$dir/nginx/pools.conf"
+	[[ $pools == 'login all meta' ]] || write_pools >"$dir/nginx/pools.conf"
 }
 
 # Pools besides login and all: login's line as shipped, then the routes of their groups,

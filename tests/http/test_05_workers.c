@@ -146,8 +146,8 @@ Test(workers, poison_beside_the_innocent)
 	settle();
 	load_start(&load, 4, paths, stack_token("ann"));
 	for (int i = 0; i < 8; i++) {
-		a = CALL(
-		    i % 2 ? "GET" : "POST", "/health", .headers = { "X-CodeGram-Fail: crash" });
+		a = CALL(i % 2 ? "GET" : "POST", "/api/v1/languages",
+		    .headers = { "X-CodeGram-Fail: crash" });
 		cr_expect_eq(a.status == 502 || a.status == 405, true, "%ld", a.status);
 		forget(&a);
 		a = CALL("GET", "/api/v1/tags", .headers = { "X-CodeGram-Fail: crash" });
@@ -223,7 +223,7 @@ Test(workers, half_a_request)
 			cr_expect_eq(write(fd[i], half, sizeof(half)), (ssize_t)sizeof(half));
 	}
 	usleep(300 * 1000);
-	a = CALL("GET", "/health");
+	a = CALL("GET", "/api/v1/languages");
 	cr_expect_eq(a.status, 200, "%ld", a.status);
 	cr_expect_lt(a.seconds, 6, "%.1f s", a.seconds);
 	forget(&a);
@@ -245,7 +245,7 @@ Test(workers, all_hang)
 			_exit(a.status == 502 ? 0 : 1);
 		}
 	usleep(300 * 1000);
-	a = CALL("GET", "/health");
+	a = CALL("GET", "/api/v1/languages");
 	cr_expect_eq(a.status, 200, "%ld", a.status);
 	cr_expect_lt(a.seconds, 6, "%.1f s", a.seconds);
 	forget(&a);

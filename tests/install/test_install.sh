@@ -35,9 +35,9 @@ command -v systemd-analyze >/dev/null || {
 }
 sed -i "s|=/usr/sbin/codegram-|=$to/usr/sbin/codegram-|" "$to"/usr/lib/systemd/system/*.service
 said=$(SYSTEMD_UNIT_PATH=$to/usr/lib/systemd/system: systemd-analyze verify --man=no \
-	codegram.target codegram-api@{all,login}.{socket,service} codegram-redis.service codegram-relay.{socket,service} codegram-scheduler.service codegram-worker.service 2>&1) || bad "$said"
+	codegram.target codegram-api@{all,login,meta}.{socket,service} codegram-redis.service codegram-relay.{socket,service} codegram-scheduler.service codegram-worker.service 2>&1) || bad "$said"
 [[ -z $said ]] || bad "systemd-analyze verify: $said"
-for pool in all login; do
+for pool in all login meta; do
 	score=$(SYSTEMD_UNIT_PATH=$to/usr/lib/systemd/system: systemd-analyze security --offline=yes \
 		"codegram-api@$pool.service" 2>/dev/null | awk '/Overall exposure/ { print $(NF - 2) }')
 	echo "exposure of codegram-api@$pool: $score"
