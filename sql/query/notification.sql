@@ -19,7 +19,8 @@ select count(*) as unread_count from notifications where user_id = active_user(:
 update notifications set is_read = true where id = :id and user_id = active_user(:person);
 
 -- name: notification_read_all(person uuid) :none
-update notifications set is_read = true where user_id = active_user(:person) and not is_read;
+update notifications set is_read = true where not is_read and id in (select id from notifications
+  where user_id = active_user(:person) and not is_read order by id for no key update);
 
 -- name: notification_delete(person uuid, id uuid) :none
 -- else: NOT_FOUND

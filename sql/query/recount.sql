@@ -5,7 +5,7 @@
 -- counts is what the counts are to be.
 -- name: recount_lock(id uuid) :none
 -- else: NOT_FOUND
-select id from users where id = :id for update;
+select id from users where id = :id for no key update;
 
 -- name: recount_user(id uuid) :none
 -- else: NOT_FOUND

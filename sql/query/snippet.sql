@@ -24,13 +24,16 @@ where s.id = :id and a.deleted_at is null
 /*? viewer */ and (s.is_public or s.author_id = :viewer);
 /*? !viewer */ and s.is_public;
 
--- name: snippet_head(id uuid, viewer uuid, with_code bool) :one=snippet_head
--- optional: with_code
+-- What is about to be deleted is locked for that at once: to ask for more later would be to wait
+-- for others while they wait.
+-- name: snippet_head(id uuid, viewer uuid, with_code bool, to_delete bool) :one=snippet_head
+-- optional: with_code, to_delete
 select s.id, s.author_id, s.version, s.is_public, s.filename
 /*? with_code */ , left(s.code, 4096) as code
 from active_user(:viewer) viewer, snippets s
 where s.id = :id and (s.is_public or s.author_id = viewer)
-for no key update of s;
+/*? !to_delete */ for no key update of s;
+/*? to_delete */ for update of s;
 
 -- name: snippet_create(id uuid, author uuid, title text, description text, code text, language text, filename text, tags text[], is_public bool) :none
 insert into snippets (id, author_id, title, description, code, language, filename, tags, is_public)

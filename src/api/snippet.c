@@ -122,7 +122,7 @@ snippet_update(struct request *r)
 	struct uuid id;
 
 	TRY(param_uuid(r, "id", &id));
-	TRY(q_snippet_head(r->db, id, r->viewer.id, guesses, &s));
+	TRY(q_snippet_head(r->db, id, r->viewer.id, guesses, false, &s));
 	TRY(may_edit(r, &s));
 	TRY(if_match(r, s.version));
 	TRY(q_snippet_edit(r->db, id, s.version, given, in->title, in->description, in->code,
@@ -139,7 +139,7 @@ snippet_remove(struct request *r)
 	struct uuid id;
 
 	TRY(param_uuid(r, "id", &id));
-	TRY(q_snippet_head(r->db, id, r->viewer.id, false, &s));
+	TRY(q_snippet_head(r->db, id, r->viewer.id, false, true, &s));
 	TRY(may_edit(r, &s));
 	TRY(if_match(r, s.version));
 	TRY(q_snippet_delete(r->db, id, s.version));

@@ -1,9 +1,11 @@
 /* Likes, follows and what people are told of them: once, grouped, never to oneself or by the
  * blocked; and that all of it stands in the same transaction as the outbox rows. */
 #include <criterion/criterion.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -249,4 +251,120 @@ Test(social, live_token)
 	cr_expect_eq(b.status, 401, "a live token opens nothing else");
 	forget(&a);
 	forget(&b);
+}
+
+/* What somebody who asks beside others got: the status, and of a 200 the yes or no and the count. */
+struct got {
+	long status;
+	bool yes;
+	long long count;
+};
+
+/* All at once, each with its token. */
+static void
+together(
+    const char *method, const char *path, const char *const *tokens, size_t n, struct got *out)
+{
+	struct got *got = mmap(
+	    NULL, n * sizeof(*got), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	_Atomic int *ready = mmap(
+	    NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid[16];
+
+	for (size_t i = 0; i < n; i++) {
+		if ((pid[i] = fork()) != 0)
+			continue;
+		atomic_fetch_add(ready, 1);
+		while (atomic_load(ready) < (int)n)
+			usleep(100);
+		struct answer a = CALL(method, path, .token = tokens[i]);
+		got[i].status = a.status;
+		got[i].yes = json_is_true(at(&a, "data.liked")) ||
+		             json_is_true(at(&a, "data.following"));
+		if (a.status == 200)
+			got[i].count = int_at(&a,
+			    at(&a, "data.liked") ? "data.likes_count" : "data.followers_count");
+		_exit(0);
+	}
+	for (size_t i = 0; i < n; i++)
+		waitpid(pid[i], NULL, 0);
+	memcpy(out, got, n * sizeof(*got));
+	munmap(got, n * sizeof(*got));
+	munmap(ready, sizeof(*ready));
+}
+
+static void
+expect_both(const char *method, const char *path, const char *token, bool yes, long long count)
+{
+	const char *both[] = { token, token };
+	struct got got[2];
+
+	together(method, path, both, 2, got);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(got[i].status, 200, "%s: %ld", method, got[i].status);
+		cr_expect_eq(got[i].yes, yes, "%s %s", method, path);
+		cr_expect_eq(got[i].count, count, "%s %s: %lld", method, path, got[i].count);
+	}
+}
+
+/* Two equal requests at once, as a nervous finger makes them: neither tells an old count. */
+Test(social, equal_ones_at_once_tell_the_same_count)
+{
+	const char *ann = stack_token("twin-ann"), *bob = stack_token("twin-bob");
+	const char *both[] = { bob, bob };
+	char path[128];
+	struct got got[2];
+
+	for (int i = 0; i < 5; i++) {
+		snprintf(
+		    path, sizeof(path), "/api/v1/snippets/%s/like", new_snippet(ann, CODE));
+		expect_both("PUT", path, bob, true, 1);
+		expect_both("DELETE", path, bob, false, 0);
+		together("POST", path, both, 2, got);
+		for (int n = 0; n < 2; n++)
+			cr_expect_eq(got[n].count, got[n].yes ? 1 : 0, "toggled to %d, %lld",
+			    got[n].yes, got[n].count);
+		cr_expect_neq(got[0].yes, got[1].yes, "each turns what the other left");
+		expect_both("PUT", "/api/v1/users/twin-ann/follow", bob, true, 1);
+		expect_both("DELETE", "/api/v1/users/twin-ann/follow", bob, false, 0);
+	}
+}
+
+/* A snippet goes while people like it: whoever comes first has it, nobody waits in a circle. */
+Test(social, likes_beside_its_end)
+{
+	const char *ann = stack_token("end-ann");
+	char tokens[6][1024], name[32], path[128], log[512], out[64];
+	const char *grep[] = { "grep", "-c", "-e", "deadlock detected", "-e", "lock timeout",
+		log, NULL };
+	const char *likers[6];
+	struct answer a;
+
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "end-%d", i);
+		snprintf(tokens[i], sizeof(tokens[i]), "%s", stack_token(name));
+		likers[i] = tokens[i];
+	}
+	for (int i = 0; i < 20; i++) {
+		struct got got[6];
+		const char *id = new_snippet(ann, CODE);
+		pid_t author;
+		int status;
+		snprintf(path, sizeof(path), "/api/v1/snippets/%s", id);
+		if ((author = fork()) == 0) {
+			usleep((useconds_t)(i * 1000));
+			a = CALL("DELETE", path, .token = ann);
+			_exit(a.status == 204 ? 0 : 1);
+		}
+		snprintf(path, sizeof(path), "/api/v1/snippets/%s/like", id);
+		together("PUT", path, likers, 6, got);
+		waitpid(author, &status, 0);
+		cr_expect_eq(status, 0, "it was not deleted");
+		for (int n = 0; n < 6; n++)
+			cr_expect(
+			    got[n].status == 200 || got[n].status == 404, "%ld", got[n].status);
+	}
+	snprintf(log, sizeof(log), "%s/log/postgres.log", stack_dir());
+	run_command(grep, out, sizeof(out));
+	cr_expect_eq(strtol(out, NULL, 10), 0, "waits in a circle: %s", out);
 }
