@@ -4,14 +4,12 @@
 #include <criterion/criterion.h>
 #include <criterion/options.h>
 #include <dirent.h>
-#include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WORDS_MAX = 32, TOKENS = 8 };
@@ -32,67 +30,6 @@ int
 stack_port(void)
 {
 	return (int)strtol(strrchr(stack_url(), ':') + 1, NULL, 10);
-}
-
-int
-run_command(const char *const *argv, char *out, size_t size)
-{
-	int ends[2], status;
-	size_t len = 0;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe(ends) < 0 || (pid = fork()) < 0)
-		return -1;
-	if (pid == 0) {
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	close(ends[1]);
-	while (len + 1 < size && (n = read(ends[0], out + len, size - len - 1)) > 0)
-		len += (size_t)n;
-	if (size > 0)
-		out[len] = '\0';
-	close(ends[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	while (len > 0 && out[len - 1] == '\n')
-		out[--len] = '\0';
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int
-stack_ctl(char *out, size_t size, const char *first, ...)
-{
-	const char *argv[WORDS_MAX] = { "tools/stack", "ctl", stack_dir(), first };
-	va_list args;
-	int n = 4;
-
-	va_start(args, first);
-	while (n + 1 < WORDS_MAX && (argv[n] = va_arg(args, const char *)) != NULL)
-		n++;
-	va_end(args);
-	return run_command(argv, out, size);
-}
-
-void
-stack_sql(const char *sql, char *out, size_t size)
-{
-	const char *argv[] = { "tools/stack", "psql", stack_dir(), "-Atqc", sql, NULL };
-
-	run_command(argv, out, size);
-}
-
-long
-stack_count(const char *sql)
-{
-	char out[64] = "";
-
-	stack_sql(sql, out, sizeof(out));
-	return strtol(out, NULL, 10);
 }
 
 void
@@ -164,15 +101,39 @@ children_of(pid_t pid, pid_t *out, size_t max)
 	return n;
 }
 
+/* Often at first, then less: what is asked costs, too. */
 bool
 wait_until(bool (*holds)(void *), void *with, double seconds)
 {
-	for (int i = 0; i < (int)(seconds * 50); i++) {
+	struct timespec began, now;
+	useconds_t pause = 10 * 1000;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	for (;;) {
 		if (holds(with))
 			return true;
-		usleep(20 * 1000);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (difftime(now.tv_sec, began.tv_sec) > seconds)
+			return holds(with);
+		usleep(pause);
+		pause = pause < 160 * 1000 ? pause * 3 / 2 : pause;
 	}
-	return holds(with);
+}
+
+/* The value of a line of `tools/stack env`, without the shell's backslashes. */
+static void export(const char *env, const char *key, const char *name)
+{
+	const char *at = strstr(env, key);
+	char value[512];
+	size_t len = 0;
+
+	if (at == NULL)
+		return;
+	for (at += strlen(key); *at && *at != '\n' && len + 1 < sizeof(value); at++)
+		if (*at != '\\' && *at != '\'')
+			value[len++] = *at;
+	value[len] = '\0';
+	setenv(name, value, 1);
 }
 
 static bool
@@ -180,7 +141,7 @@ start(char *dir)
 {
 	const char *argv[WORDS_MAX] = { "tools/stack", "start", dir, "--build", "build/san",
 		"--port", "0", "--fsync", "off" };
-	char out[16384], url[64];
+	char out[16384];
 	int n = 9;
 
 	for (int i = 0; stack_options[i] != NULL; i++)
@@ -192,11 +153,12 @@ start(char *dir)
 	argv[1] = "env";
 	argv[3] = NULL;
 	run_command(argv, out, sizeof(out));
-	if (strstr(out, "\nURL=") == NULL ||
-	    sscanf(strstr(out, "\nURL=") + 5, "%63[^\n]", url) != 1)
-		return false;
 	setenv("CODEGRAM_TEST_DIR", dir, 1);
-	setenv("CODEGRAM_TEST_URL", url, 1);
+	export(out, "\nURL=", "CODEGRAM_TEST_URL");
+	export(out, "\nRUN_DIR=", "CODEGRAM_TEST_RUN");
+	export(out, "\nAS_USER=", "CODEGRAM_TEST_AS_USER");
+	if (stack_url() == NULL)
+		return false;
 	return true;
 }
 

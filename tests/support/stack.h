@@ -21,10 +21,11 @@ int stack_port(void);
 /* Runs a program to its end, its output (cut to `size`) into `out`; its exit code. */
 int run_command(const char *const *argv, char *out, size_t size);
 
-/* codegramctl on the stack; arguments up to NULL. */
+/* codegramctl on the stack, as its user, with nothing in its environment; arguments up to NULL. */
 int stack_ctl(char *out, size_t size, const char *first, ...);
 
-/* One value from the database, as its superuser. */
+/* What statements give, as its superuser: a line for each row, | between columns; "" when the
+ * database is away. */
 void stack_sql(const char *sql, char *out, size_t size);
 long stack_count(const char *sql);
 
@@ -40,7 +41,7 @@ pid_t stack_pid(const char *part);
 pid_t stack_main(const char *part);
 size_t children_of(pid_t pid, pid_t *out, size_t max);
 
-/* Asks every 20 ms until it holds, for at most `seconds`. */
+/* Asks until it holds, every 10 ms at first and then more seldom, for at most `seconds`. */
 bool wait_until(bool (*holds)(void *), void *with, double seconds);
 
 #endif
