@@ -19,8 +19,10 @@ struct redis;
 struct redis *redis_make(const struct redis_options *options);
 void redis_free(struct redis *r);
 
-/* Runs a Lua script (by its SHA-1, loaded when Redis does not know it). It must return a flat
- * list of integers, of which at most `max` go to `out`; *count tells how many there were. */
+/* Runs a Lua script (by its SHA-1, loaded when Redis does not know it) with at most so many keys
+ * and arguments together. It must return a flat list of integers, of which at most `max` go to
+ * `out`; *count tells how many. */
+enum { REDIS_SCRIPT_WORDS_MAX = 256 };
 struct redis_script {
 	const char *text;
 	char sha[41]; /* filled at the first use */

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-enum { AWAY_MS = 1000, WORDS_MAX = 32 };
+enum { AWAY_MS = 1000 };
 #define NUMBER_MAX (INT64_C(1) << 53)
 
 struct redis_value {
@@ -361,13 +361,13 @@ enum err
 redis_run(struct redis *r, struct redis_script *script, int keys, int args,
     const char *const *words, int64_t *out, size_t max, size_t *count, struct fault *f)
 {
-	const char *word[WORDS_MAX] = { "EVALSHA", script->sha };
+	const char *word[3 + REDIS_SCRIPT_WORDS_MAX] = { "EVALSHA", script->sha };
 	char number[12];
 	redisReply *reply;
 	enum err e;
 
-	if (keys + args + 3 > WORDS_MAX)
-		return ERR_INTERNAL;
+	if (keys + args > REDIS_SCRIPT_WORDS_MAX)
+		return fault(f, ERR_INTERNAL, "Redis: a script with %d words", keys + args);
 	snprintf(number, sizeof(number), "%d", keys);
 	word[2] = number;
 	for (int i = 0; i < keys + args; i++)

@@ -4,7 +4,8 @@
 
 #include "base/log.h"
 
-enum { MARKS_MAX = 100 };
+/* A key and an argument each. */
+enum { MARKS_MAX = REDIS_SCRIPT_WORDS_MAX / 2 };
 
 static struct redis_script script = {
 	.text = "for i = 1, #KEYS do redis.call('SET', KEYS[i], '1', 'EX', ARGV[i]) end\n"

@@ -320,6 +320,20 @@ Test(sessions, logout_of_this_others_and_all)
 	cr_expect_eq(status_of_me(other.access), 200, "somebody else's");
 }
 
+/* However many end at once, Redis hears of each, without the scheduler's help. */
+Test(sessions, logout_of_many_marks_each)
+{
+	struct pair many[40];
+
+	for (int i = 0; i < 40; i++)
+		many[i] = open_session("many-ann");
+	stack_part("stop-part", "scheduler");
+	logout(&many[0], "all", 204);
+	for (int i = 0; i < 40; i++)
+		cr_expect_eq(status_of_me(many[i].access), 401, "session %d is let in", i);
+	stack_part("start-part", "scheduler");
+}
+
 Test(sessions, one_is_ended_by_its_id)
 {
 	struct pair a = open_session("end-ann"), b = open_session("end-ann"),
