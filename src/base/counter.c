@@ -2,6 +2,7 @@
 #include "base/counter.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -41,9 +42,31 @@ struct counter_file {
 
 static counter nobody_reads;
 
-/* NULL unless the whole file is of this version and its counts fit its size. */
+/* Every byte has its place on the disk, or errno tells why not: whoever writes through a map to
+ * a hole of a file whose disk is full is killed by SIGBUS. */
+static bool
+image_back(int fd, size_t bytes)
+{
+	int e;
+
+	while ((e = posix_fallocate(fd, 0, (off_t)bytes)) == EINTR)
+		;
+	errno = e;
+	return e == 0;
+}
+
+/* It is of this version, and its counts fit its size. */
+static bool
+image_holds(const struct image *image, size_t bytes)
+{
+	return bytes >= sizeof(*image) && memcmp(image->magic, magic, sizeof(magic)) == 0 &&
+	       image->max <= SERIES_MAX && image->count <= image->max &&
+	       bytes >= sizeof(*image) + image->max * sizeof(struct series);
+}
+
+/* The file that is there, to go on with. */
 static struct image *
-image_map(int fd, int protection, size_t *bytes)
+image_map(int fd, size_t *bytes)
 {
 	struct stat st;
 	struct image *image;
@@ -51,12 +74,12 @@ image_map(int fd, int protection, size_t *bytes)
 	if (fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*image))
 		return NULL;
 	*bytes = (size_t)st.st_size;
-	image = mmap(NULL, *bytes, protection, MAP_SHARED, fd, 0);
+	if (!image_back(fd, *bytes))
+		return NULL;
+	image = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (image == MAP_FAILED)
 		return NULL;
-	if (memcmp(image->magic, magic, sizeof(magic)) == 0 && image->max <= SERIES_MAX &&
-	    image->count <= image->max &&
-	    *bytes >= sizeof(*image) + image->max * sizeof(struct series))
+	if (image_holds(image, *bytes))
 		return image;
 	munmap(image, *bytes);
 	return NULL;
@@ -67,24 +90,28 @@ image_make(const char *path, size_t max, size_t *bytes)
 {
 	char next[4096];
 	struct image *image;
-	int fd;
+	int fd, why;
 
 	*bytes = sizeof(*image) + max * sizeof(struct series);
 	snprintf(next, sizeof(next), "%s.new", path);
 	fd = open(next, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return NULL;
-	image = ftruncate(fd, (off_t)*bytes) < 0
-	            ? MAP_FAILED
-	            : mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	image = image_back(fd, *bytes)
+	            ? mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+	            : MAP_FAILED;
+	why = errno;
 	close(fd);
-	if (image == MAP_FAILED)
-		return NULL;
-	memcpy(image->magic, magic, sizeof(magic));
-	image->max = max;
-	if (rename(next, path) == 0)
-		return image;
-	munmap(image, *bytes);
+	if (image != MAP_FAILED) {
+		memcpy(image->magic, magic, sizeof(magic));
+		image->max = max;
+		if (rename(next, path) == 0)
+			return image;
+		why = errno;
+		munmap(image, *bytes);
+	}
+	unlink(next);
+	errno = why;
 	return NULL;
 }
 
@@ -98,7 +125,7 @@ counter_open(const char *path, size_t max)
 		return NULL;
 	f->lock_fd = -1;
 	if ((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0) {
-		f->image = image_map(fd, PROT_READ | PROT_WRITE, &f->bytes);
+		f->image = image_map(fd, &f->bytes);
 		close(fd);
 	}
 	if (f->image != NULL && f->image->max < max) {
@@ -277,13 +304,37 @@ print_series(const struct series *s, uint64_t value, struct buf *out)
 	}
 }
 
-enum { FILES_MAX = 64 };
+enum { FILES_MAX = 256 };
 
 struct gathered {
-	struct image *image[FILES_MAX];
-	size_t bytes[FILES_MAX], count;
+	struct image *image[FILES_MAX]; /* copies */
+	size_t count;
 	bool lives[FILES_MAX];
 };
+
+/* What a file holds now; NULL unless it is one of ours. A copy, since a map of somebody else's
+ * file may have holes, or lose its end, while it is read. */
+static struct image *
+image_copy(int fd)
+{
+	struct stat st;
+	struct image *image;
+	size_t got = 0, size;
+	ssize_t n = 1;
+
+	if (fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*image) ||
+	    (size_t)st.st_size > sizeof(*image) + SERIES_MAX * sizeof(struct series))
+		return NULL;
+	size = (size_t)st.st_size;
+	if ((image = malloc(size)) == NULL)
+		return NULL;
+	while (got < size && (n = read(fd, (char *)image + got, size - got)) > 0)
+		got += (size_t)n;
+	if (image_holds(image, got))
+		return image;
+	free(image);
+	return NULL;
+}
 
 /* Whether the process that claimed NAME.stats is there; of an unclaimed file nobody knows. */
 static bool
@@ -316,7 +367,7 @@ gather(const char *dir, struct gathered *all)
 			continue;
 		if ((fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC)) < 0)
 			continue;
-		all->image[all->count] = image_map(fd, PROT_READ, &all->bytes[all->count]);
+		all->image[all->count] = image_copy(fd);
 		all->lives[all->count] = lives(dirfd(d), entry->d_name);
 		all->count += all->image[all->count] != NULL;
 		close(fd);
@@ -329,7 +380,7 @@ static void
 drop(struct gathered *all)
 {
 	for (size_t i = 0; i < all->count; i++)
-		munmap(all->image[i], all->bytes[i]);
+		free(all->image[i]);
 }
 
 /* ---- pulses */

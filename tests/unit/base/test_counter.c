@@ -2,9 +2,12 @@
 #include "base/counter.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -389,4 +392,79 @@ Test(counter, other_files_of_the_folder_are_left_alone)
 		cr_assert_eq(link(path, other), 0);
 	}
 	cr_assert_null(strstr(strstr(print(), "old 7\n") + 1, "old 7\n"));
+}
+
+/* A file system of this test's own, of `size`, at `dir`. */
+static void
+small_disk(const char *size)
+{
+	if ((unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 && unshare(CLONE_NEWNS) < 0) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("small", dir, "tmpfs", 0, size) < 0)
+		cr_skip_test("no file system can be mounted here");
+}
+
+static void
+fill_disk(void)
+{
+	char name[300], block[4096] = "";
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/filler", dir);
+	cr_assert_geq(fd = open(name, O_WRONLY | O_CREAT, 0600), 0);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+}
+
+Test(counter, a_full_disk_counts_nowhere)
+{
+	char next[310];
+
+	small_disk("size=64k");
+	errno = 0;
+	cr_assert_null(counter_open(path, 1000), "more than the disk has");
+	cr_expect_eq(errno, ENOSPC, "%s", strerror(errno));
+	snprintf(next, sizeof(next), "%s.new", path);
+	cr_expect_lt(access(next, F_OK), 0, "half a file is left");
+	fill_disk();
+	cr_expect_null(counter_open(path, 8), "an empty one would kill who writes to it");
+	cr_expect_null(counter_claim(dir, "s", 8));
+	counter_print(dir, help, &out);
+	cr_expect_eq(out.len, 0);
+}
+
+/* One of an older version, made without room for it, or of a disk that was taken away. */
+Test(counter, a_file_with_holes_is_filled_or_refused)
+{
+	struct counter_file *f;
+	struct stat st;
+	int fd;
+
+	small_disk("size=256k");
+	cr_assert_not_null(f = counter_open(path, 1000));
+	counter_add(counter_get(f, "a", COUNTER, ""), 7);
+	counter_close(f);
+	cr_assert_geq(fd = open(path, O_RDWR), 0);
+	cr_assert_eq(fstat(fd, &st), 0);
+	cr_assert_eq(
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 8192, st.st_size - 8192),
+	    0);
+	close(fd);
+	cr_assert_not_null(strstr(print(), "a 7\n"), "holes are read, too");
+	cr_assert_not_null(f = counter_open(path, 1000));
+	for (int i = 0; i < 999; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "s%d", i);
+		counter_add(counter_get(f, name, COUNTER, ""), 1);
+	}
+	counter_close(f);
+	cr_assert_not_null(strstr(print(), "s998 1\n"));
+	cr_assert_geq(fd = open(path, O_RDWR), 0);
+	cr_assert_eq(
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 8192, st.st_size - 8192),
+	    0);
+	close(fd);
+	fill_disk();
+	cr_expect_null(counter_open(path, 1000));
 }
