@@ -88,6 +88,12 @@ load_lines(struct conf *c, const char *path, struct span text, struct scope *sco
 	return OK;
 }
 
+static bool
+is_line_end(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
 /* $CREDENTIALS_DIRECTORY/<KEY>, or the file that <KEY>_FILE names. */
 static enum err
 load_credential(struct conf *c, size_t i, struct scope *scope)
@@ -107,11 +113,17 @@ load_credential(struct conf *c, size_t i, struct scope *scope)
 		return fault(&scope->fault, ERR_INVALID, "%s: %s: no such file", name, path);
 	if (!found)
 		return OK;
-	while (text.len > 0 && text.ptr[text.len - 1] == '\n')
+	while (text.len > 0 && is_line_end(text.ptr[text.len - 1]))
 		text.len--;
 	/* So a unit may name one that most installations have not. */
 	if (text.len == 0)
 		return OK;
+	if (memchr(text.ptr, '\n', text.len) || memchr(text.ptr, '\r', text.len))
+		return fault(&scope->fault, ERR_INVALID,
+		    "%s (from the credential): has more than one line", key);
+	if (span_trim(text).len != text.len)
+		return fault(&scope->fault, ERR_INVALID,
+		    "%s (from the credential): begins or ends with a blank", key);
 	return set_key(c, i, text, CONF_CREDENTIAL, scope);
 }
 

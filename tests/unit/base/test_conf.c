@@ -171,6 +171,65 @@ Test(conf, a_faulty_secret_is_not_told)
 	cr_assert_null(strstr(scope.fault.story, "hunter2"));
 }
 
+/* A text ends at a NUL, so a long secret would count as such and be a short one. */
+Test(conf, a_nul_is_refused_by_name)
+{
+	static const struct span texts[] = { { "NEEDED=x\nKEY=a\0bbbbbbbb\n", 23 },
+		{ "NEEDED=x\nKEY=\0\n", 15 }, { "NEEDED=x\nKEY=\"abc\0\"\n", 20 } };
+	static const struct span secrets[] = { { "a\0bbbbbbb", 9 }, { "abc\0", 4 },
+		{ "abc\0\n", 5 }, { "\0", 1 } };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		next_row();
+		put("conf", texts[i]);
+		cr_expect_eq(conf_load(&conf, path, true, &scope), ERR_INVALID, "row %zu", i);
+		cr_expect_str_eq(scope.fault.story, "KEY (from the file): holds a NUL");
+	}
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
+		put("KEY", secrets[i]);
+		cr_expect_eq(load("NEEDED=x\n"), ERR_INVALID, "row %zu", i);
+		cr_expect_str_eq(scope.fault.story, "KEY (from the credential): holds a NUL");
+	}
+	next_row();
+	put("conf", (struct span){ "NEEDED=x\n# a \0 comment\nNUM\0BER=3\n", 34 });
+	unsetenv("CREDENTIALS_DIRECTORY");
+	cr_expect_eq(conf_load(&conf, path, true, &scope), ERR_INVALID);
+	cr_expect_not_null(strstr(scope.fault.story, "conf:3: unknown key NUM"));
+}
+
+/* What an editor or an echo left there is no part of it, and is never seen. */
+Test(conf, blanks_and_line_ends_of_a_credential)
+{
+	static const struct {
+		const char *text, *key, *story;
+	} rows[] = {
+		{ "abc", "abc", NULL },
+		{ "abc\n", "abc", NULL },
+		{ "abc\r\n", "abc", NULL },
+		{ "abc\n\n", "abc", NULL },
+		{ "a b", "a b", NULL },
+		{ "abc ", NULL, "begins or ends with a blank" },
+		{ " abc", NULL, "begins or ends with a blank" },
+		{ "abc\t\n", NULL, "begins or ends with a blank" },
+		{ "abc\ndef\n", NULL, "has more than one line" },
+		{ "abc\rdef", NULL, "has more than one line" },
+	};
+
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		put("KEY", span_of(rows[i].text));
+		cr_expect_eq(load("NEEDED=x\n"), rows[i].key ? OK : ERR_INVALID, "row %zu", i);
+		if (rows[i].key != NULL) {
+			cr_expect_str_eq(out.KEY, rows[i].key, "row %zu", i);
+			continue;
+		}
+		cr_expect_not_null(strstr(scope.fault.story, "KEY (from the credential)"));
+		cr_expect_not_null(
+		    strstr(scope.fault.story, rows[i].story), "%s", scope.fault.story);
+	}
+}
+
 Test(conf, the_file_may_be_missing_or_not)
 {
 	setenv("NEEDED", "x", 1);
