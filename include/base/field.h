@@ -16,6 +16,8 @@ struct texts {
 	size_t count;
 };
 
+bool texts_have(const struct texts *list, struct span text);
+
 enum field_type {
 	FIELD_TEXT,   /* const char *, NUL-terminated UTF-8 in the arena */
 	FIELD_TEXTS,  /* struct texts; in a query separated by commas */
@@ -46,6 +48,7 @@ struct rule {
 	const char *code, *message; /* of the fault */
 	bool (*ok)(struct span text);
 	const char *const *choices; /* FIELD_CHOICE: the words, NULL at the end */
+	bool visible;               /* blanks alone are no text, nor what can't be seen */
 };
 
 struct field {

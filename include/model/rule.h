@@ -4,11 +4,13 @@
 
 #include "base/field.h"
 
-extern const struct rule rule_line;      /* one line: no control characters */
+extern const struct rule rule_line;      /* one line of something to be seen */
 extern const struct rule rule_text;      /* many lines: no control but tab, CR, LF */
-extern const struct rule rule_url;       /* http or https with a host */
-extern const struct rule rule_tag;       /* a-z 0-9 + # . - */
-extern const struct rule rule_filename;  /* no slash, no control characters */
+extern const struct rule rule_url;       /* http or https; what is shown is where it leads */
+extern const struct rule rule_tag;       /* a-z 0-9, and + # . - */
+extern const struct rule rule_filename;  /* of one file, on any file system */
+extern const struct rule rule_word;      /* of a query: no blank at its ends */
+extern const struct rule rule_job_id;    /* what can be read again by its path */
 extern const struct rule rule_language;  /* a name of model/language.def */
 extern const struct rule rule_secret;    /* a key of 32 bytes at least */
 extern const struct rule rule_return_to; /* a path of the frontend, nothing else */
@@ -31,5 +33,8 @@ extern const struct rule rule_job_state; /* of a job; done and dead are synonyms
 
 /* GitHub's login rules: letters, digits, single inner hyphens, at most 39. */
 bool username_ok(struct span text);
+
+/* What rule_url asks; model/url.c. */
+bool url_ok(struct span text);
 
 #endif

@@ -83,6 +83,10 @@ struct request {
 enum err param_uuid(const struct request *r, const char *name, struct uuid *out);
 const char *param_text(struct request *r, const char *name);
 
+/* As a username, or ERR_NOT_FOUND: nobody can be called otherwise. The same of a job's id. */
+enum err param_username(struct request *r, const char *name, const char **out);
+enum err param_job_id(struct request *r, const char *name, const char **out);
+
 /* Empty for an anonymous caller. */
 static inline struct uuid
 viewer_id(const struct request *r)

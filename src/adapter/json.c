@@ -62,15 +62,6 @@ span_of_string(const json_t *value)
 	return (struct span){ json_string_value(value), json_string_length(value) };
 }
 
-static bool
-texts_have(const struct texts *list, const char *text)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i], text) == 0)
-			return true;
-	return false;
-}
-
 static enum err
 fill_texts(const struct field *f, const json_t *list, struct texts *out, const char *where,
     struct scope *scope)
@@ -96,7 +87,7 @@ fill_texts(const struct field *f, const json_t *list, struct texts *out, const c
 		else if (field_check_text(span_of_string(item), 1, f->item_max, f->rule, at,
 		             &scope->fault) != OK)
 			worst = ERR_INVALID;
-		else if (texts_have(out, json_string_value(item)))
+		else if (texts_have(out, span_of_string(item)))
 			worst = fault_field(&scope->fault, at, "REPEATED", "is there twice", 0);
 		else
 			out->items[out->count++] = json_string_value(item);

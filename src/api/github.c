@@ -90,7 +90,10 @@ github_repositories(struct request *r)
 enum err
 user_repositories(struct request *r)
 {
-	return repositories_of(r, param_text(r, "username"));
+	const char *username;
+
+	TRY(param_username(r, "username", &username));
+	return repositories_of(r, username);
 }
 
 /* GET /users/:username/languages */
@@ -98,8 +101,10 @@ enum err
 user_languages(struct request *r)
 {
 	struct rows rows = reply_rows(r);
+	const char *username;
 
-	TRY(q_repository_languages(r->db, param_text(r, "username"), &rows));
+	TRY(param_username(r, "username", &username));
+	TRY(q_repository_languages(r->db, username, &rows));
 	return reply_one(r, &rows);
 }
 
@@ -120,12 +125,13 @@ enum err
 github_contributions(struct request *r)
 {
 	const struct contribution_year *in = r->form;
-	const char *username = param_text(r, "username");
+	const char *username;
 	int64_t year = in->year ? in->year : this_year();
 	struct rows rows = reply_rows(r);
 	struct contribution_state is;
 	struct github_asked asked;
 
+	TRY(param_username(r, "username", &username));
 	if (year < FIRST_YEAR || year > this_year()) {
 		fault_field(
 		    &r->scope.fault, "?year", "NOT_A_YEAR", "has no calendar", FIRST_YEAR);

@@ -28,11 +28,11 @@ static enum err
 find(struct request *r, struct view_job *v)
 {
 	const struct admin_job_where *in = r->form;
-	const char *queue;
+	const char *queue, *id;
 
 	TRY(queue_wanted(r, in->queue, &queue));
-	return admin_asked(
-	    r, view_find(r->app->redis, queue, param_text(r, "id"), v, &r->scope));
+	TRY(param_job_id(r, "id", &id));
+	return admin_asked(r, view_find(r->app->redis, queue, id, v, &r->scope));
 }
 
 static enum err
@@ -91,8 +91,10 @@ job_own(struct request *r)
 {
 	struct rows rows = reply_rows(r);
 	struct view_job v;
+	const char *id;
 
-	TRY(admin_asked(r, view_find(r->app->redis, NULL, param_text(r, "id"), &v, &r->scope)));
+	TRY(param_job_id(r, "id", &id));
+	TRY(admin_asked(r, view_find(r->app->redis, NULL, id, &v, &r->scope)));
 	if (strcmp(v.job.owner, r->viewer.id.text) != 0)
 		return ERR_NOT_FOUND;
 	view_own_job_json(&r->reply.data, &v, rows_of(r));

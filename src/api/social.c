@@ -41,8 +41,10 @@ static enum err
 follow(struct request *r, bool wanted)
 {
 	struct rows rows = reply_rows(r);
+	const char *username;
 
-	TRY(q_follow_set(r->db, r->viewer.id, param_text(r, "username"), wanted, &rows));
+	TRY(param_username(r, "username", &username));
+	TRY(q_follow_set(r->db, r->viewer.id, username, wanted, &rows));
 	r->wakes = true;
 	return reply_one(r, &rows);
 }

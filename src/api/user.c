@@ -26,8 +26,10 @@ enum err
 user_get(struct request *r)
 {
 	struct rows rows = reply_rows(r);
+	const char *username;
 
-	TRY(q_user_card(r->db, param_text(r, "username"), viewer_id(r), &rows));
+	TRY(param_username(r, "username", &username));
+	TRY(q_user_card(r->db, username, viewer_id(r), &rows));
 	return reply_one(r, &rows);
 }
 
@@ -37,14 +39,16 @@ user_snippets(struct request *r)
 {
 	const struct user_snippets *in = r->form;
 	struct rows rows = reply_rows(r);
+	const char *username;
 	struct page page;
 	int64_t key = 0;
 
+	TRY(param_username(r, "username", &username));
 	TRY(page_open(r, in->page, in->limit, in->cursor, "newest", &page));
 	span_int(span_of(page.after_key), &key);
 	rows.limit = page.limit;
-	TRY(q_snippet_page_of(r->db, param_text(r, "username"), viewer_id(r), key,
-	    page.after_id, !page.stream, page.limit, page.offset, &rows));
+	TRY(q_snippet_page_of(r->db, username, viewer_id(r), key, page.after_id, !page.stream,
+	    page.limit, page.offset, &rows));
 	if (!rows.found)
 		return ERR_NOT_FOUND;
 	return reply_page(r, &page, "newest", &rows);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/unicode.h"
+
 size_t
 field_points(struct span text)
 {
@@ -60,6 +62,11 @@ field_check_text(struct span text, int64_t min, int64_t max, const struct rule *
 		return fault_field(fault, where, "EMPTY", "must not be empty", min);
 	if (points < min)
 		return fault_field(fault, where, "TOO_SHORT", "has too few characters", min);
+	if (memchr(text.ptr ? text.ptr : "", '\0', text.len) != NULL)
+		return fault_field(fault, where, "BAD_CHARACTER", "holds a NUL", 0);
+	if (rule != NULL && rule->visible && text.len > 0 && !unicode_visible(text))
+		return fault_field(
+		    fault, where, "BLANK", "must hold something that can be seen", 0);
 	if (rule != NULL && rule->ok != NULL && text.len > 0 && !rule->ok(text))
 		return fault_field(fault, where, rule->code, rule->message, 0);
 	return OK;
@@ -79,6 +86,15 @@ field_check_int(const struct field *f, int64_t n, const char *where, struct faul
 	return OK;
 }
 
+bool
+texts_have(const struct texts *list, struct span text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (span_is(text, list->items[i]))
+			return true;
+	return false;
+}
+
 static enum err
 set_texts(const struct field *f, struct texts *out, struct span text, const char *where,
     struct scope *scope)
@@ -94,7 +110,11 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 		return ERR_NO_MEMORY;
 	out->count = 0;
 	while (rest.ptr != NULL) {
-		struct span item = span_trim(span_cut(&rest, ','));
+		bool first = rest.ptr == text.ptr;
+		struct span item = span_cut(&rest, ',');
+		/* "a, b"; any other blank is a plus that was not escaped, for the rule to see */
+		if (!first && item.len > 0 && *item.ptr == ' ')
+			item = (struct span){ item.ptr + 1, item.len - 1 };
 		if (item.len == 0)
 			continue;
 		if (f->max > 0 && (int64_t)out->count == f->max)
@@ -102,6 +122,9 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 			    &scope->fault, where, "TOO_MANY", "has too many items", f->max);
 		if (field_check_text(item, 1, f->item_max, f->rule, where, &scope->fault) != OK)
 			worst = ERR_INVALID;
+		else if (texts_have(out, item))
+			worst = fault_field(
+			    &scope->fault, where, "REPEATED", "holds something twice", 0);
 		if ((out->items[out->count++] = arena_text(scope->arena, item)) == NULL)
 			return ERR_NO_MEMORY;
 	}

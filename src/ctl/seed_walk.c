@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "adapter/crypto.h"
-#include "adapter/unicode.h"
+#include "base/unicode.h"
 #include "ctl/seed.h"
 #include "model/language.h"
 

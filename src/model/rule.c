@@ -1,35 +1,74 @@
 /* rule: the checks behind the forms' rows. */
 #include "model/rule.h"
 
+#include "base/unicode.h"
 #include "model/language.h"
 
-static bool
-no_controls(struct span text, const char *but)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if ((c < 0x20 || c == 0x7f) && (c == 0 || strchr(but, c) == NULL))
-			return false;
-	}
-	return true;
-}
+enum { FILENAME_BYTES = 255 };
 
+/* Isolates of another direction may stand in a line when they are closed; overrides and what is
+ * left open would turn what is read behind it. */
 static bool
 line_ok(struct span text)
 {
-	return no_controls(text, "");
+	uint32_t c;
+	int open = 0;
+
+	while (unicode_next(&text, &c)) {
+		if (unicode_control(c) || unicode_line_end(c) || (c >= 0x202a && c <= 0x202e))
+			return false;
+		if (c >= 0x2066 && c <= 0x2068)
+			open++;
+		if (c == 0x2069 && open-- == 0)
+			return false;
+	}
+	return open == 0;
 }
 
 static bool
 text_ok(struct span text)
 {
-	return no_controls(text, "\t\r\n");
+	uint32_t c;
+
+	while (unicode_next(&text, &c))
+		if (unicode_control(c) && c != '\t' && c != '\r' && c != '\n')
+			return false;
+	return true;
 }
 
 static bool
+is_dots(struct span text)
+{
+	return span_is(text, ".") || span_is(text, "..");
+}
+
+/* As some file system would have to take it: a backslash is another one's slash, and what turns
+ * the order of letters shows another ending than the file has. */
+static bool
 filename_ok(struct span text)
 {
-	return no_controls(text, "") && memchr(text.ptr, '/', text.len) == NULL;
+	struct span rest = text;
+	uint32_t c;
+
+	while (unicode_next(&rest, &c))
+		if (unicode_control(c) || unicode_line_end(c) || unicode_bidi_control(c) ||
+		    c == '/' || c == '\\')
+			return false;
+	return text.len <= FILENAME_BYTES && !is_dots(text);
+}
+
+/* It must be readable again by its path, where dots alone mean something else. */
+static bool
+job_id_ok(struct span text)
+{
+	return line_ok(text) && !is_dots(text);
+}
+
+/* A blank at either end is most often a plus that was not escaped. */
+static bool
+word_ok(struct span text)
+{
+	return text.len == 0 || (text.ptr[0] != ' ' && text.ptr[text.len - 1] != ' ');
 }
 
 static bool
@@ -41,34 +80,16 @@ alphanumeric(char c)
 static bool
 tag_ok(struct span text)
 {
+	bool word = false;
+
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
 		bool small = alphanumeric(c) && !(c >= 'A' && c <= 'Z');
 		if (!small && (c == '\0' || strchr("+#.-", c) == NULL))
 			return false;
+		word = word || small;
 	}
-	return true;
-}
-
-/* Only what is shown as a link: the scheme, a host, no white space and no quotes. */
-static bool
-url_ok(struct span text)
-{
-	struct span rest = text;
-
-	if (span_starts(text, SPAN("https://")))
-		rest = (struct span){ text.ptr + 8, text.len - 8 };
-	else if (span_starts(text, SPAN("http://")))
-		rest = (struct span){ text.ptr + 7, text.len - 7 };
-	else
-		return false;
-	if (rest.len == 0 || !(alphanumeric(rest.ptr[0]) || rest.ptr[0] == '['))
-		return false;
-	for (size_t i = 0; i < rest.len; i++)
-		if ((unsigned char)rest.ptr[i] <= 0x20 ||
-		    strchr("<>\"\\^`{|}\x7f", rest.ptr[i]))
-			return false;
-	return true;
+	return word;
 }
 
 static bool
@@ -153,24 +174,36 @@ return_to_ok(struct span text)
 	return true;
 }
 
-const struct rule rule_line = { "BAD_CHARACTER", "must be one line without control characters",
-	line_ok, NULL };
+const struct rule rule_line = { "BAD_CHARACTER",
+	"must be one line without characters that control or turn it", line_ok, NULL, true };
 const struct rule rule_text = { "BAD_CHARACTER", "must not hold control characters", text_ok,
-	NULL };
-const struct rule rule_url = { "BAD_URL", "must be an http or https address", url_ok, NULL };
-const struct rule rule_tag = { "BAD_TAG", "may hold only a-z 0-9 + # . -", tag_ok, NULL };
-const struct rule rule_filename = { "BAD_FILENAME", "must be a file name without a slash",
-	filename_ok, NULL };
+	NULL, false };
+const struct rule rule_url = { "BAD_URL",
+	"must be an http or https address without a user's name", url_ok, NULL, false };
+const struct rule rule_tag = { "BAD_TAG",
+	"may hold only a-z 0-9 and + # . - (in a query a plus is written %2B)", tag_ok, NULL,
+	false };
+const struct rule rule_filename = { "BAD_FILENAME",
+	"must be a file's name: at most 255 bytes, no slash, nothing that controls or turns "
+	"the line",
+	filename_ok, NULL, true };
+const struct rule rule_word = { "BAD_CHARACTER",
+	"must not begin or end with a blank (in a query a plus is written %2B)", word_ok, NULL,
+	false };
+const struct rule rule_job_id = { "BAD_ID",
+	"must be one line without characters that control or turn it, and more than dots",
+	job_id_ok, NULL, true };
 const struct rule rule_language = { "UNKNOWN_LANGUAGE", "is not a language of GET /languages",
-	language_ok, NULL };
-const struct rule rule_secret = { "TOO_SHORT", "must have at least 32 bytes", secret_ok, NULL };
+	language_ok, NULL, false };
+const struct rule rule_secret = { "TOO_SHORT", "must have at least 32 bytes", secret_ok, NULL,
+	false };
 
 const struct rule rule_return_to = { "BAD_PATH", "must be a path below the frontend, from /",
-	return_to_ok, NULL };
+	return_to_ok, NULL, false };
 
 static const char *const logout_scopes[] = { "this", "others", "all", NULL };
 const struct rule rule_logout_scope = { "NOT_A_CHOICE", "must be this, others or all", NULL,
-	logout_scopes };
+	logout_scopes, false };
 
 static bool
 token_scope_ok(struct span text)
@@ -179,32 +212,33 @@ token_scope_ok(struct span text)
 }
 
 const struct rule rule_token_scope = { "UNKNOWN_SCOPE", "must be read, write or admin",
-	token_scope_ok, NULL };
+	token_scope_ok, NULL, false };
 
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 const struct rule rule_level = { "NOT_A_CHOICE", "must be debug, info, warn or error", NULL,
-	levels };
+	levels, false };
 
 static const char *const tellings[] = { "github_sync", "export_ready", "security", "system",
 	NULL };
 const struct rule rule_telling = { "NOT_A_CHOICE",
-	"must be github_sync, export_ready, security or system", NULL, tellings };
+	"must be github_sync, export_ready, security or system", NULL, tellings, false };
 
 static const char *const snippet_sorts[] = { "newest", "oldest", "most_liked", "most_commented",
 	"trending", NULL };
 const struct rule rule_snippet_sort = { "NOT_A_CHOICE",
-	"must be newest, oldest, most_liked, most_commented or trending", NULL, snippet_sorts };
+	"must be newest, oldest, most_liked, most_commented or trending", NULL, snippet_sorts,
+	false };
 
 static const char *const user_sorts[] = { "followers", "newest", NULL };
 const struct rule rule_user_sort = { "NOT_A_CHOICE", "must be followers or newest", NULL,
-	user_sorts };
+	user_sorts, false };
 
 static const char *const repository_sorts[] = { "pushed", "stars", NULL };
 const struct rule rule_repository_sort = { "NOT_A_CHOICE", "must be pushed or stars", NULL,
-	repository_sorts };
+	repository_sorts, false };
 
 static const char *const job_states[] = { "waiting", "active", "delayed", "blocked",
 	"completed", "failed", "cancelled", "done", "dead", NULL };
 const struct rule rule_job_state = { "NOT_A_CHOICE",
 	"must be waiting, active, delayed, blocked, completed, failed or cancelled", NULL,
-	job_states };
+	job_states, false };

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "adapter/json.h"
+#include "base/unicode.h"
+#include "model/rule.h"
 
 #define YEAR_MS INT64_C(31536000000)
 
@@ -159,7 +161,13 @@ lane(const struct word *w)
 static enum err
 job_id(const struct word *w)
 {
-	return read_text(w, QUEUE_ID_SIZE - 1, &w->item->id);
+	const char *id;
+
+	TRY(read_text(w, QUEUE_ID_SIZE - 1, &id));
+	if (!unicode_visible(span_of(id)) || !rule_job_id.ok(span_of(id)))
+		return refuse(w, rule_job_id.code, rule_job_id.message, 0);
+	w->item->id = id;
+	return OK;
 }
 
 static int64_t

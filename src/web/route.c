@@ -3,7 +3,7 @@
  * both always see the same route group. */
 #include "web/app.h"
 
-#include "adapter/unicode.h"
+#include "base/unicode.h"
 #include "base/log.h"
 
 static bool
@@ -172,4 +172,28 @@ const char *
 param_text(struct request *r, const char *name)
 {
 	return arena_text(r->scope.arena, param_of(r, name));
+}
+
+static enum err
+param_checked(
+    struct request *r, const char *name, bool (*ok)(struct span text), const char **out)
+{
+	struct span text = param_of(r, name);
+
+	if (text.len == 0 || !ok(text))
+		return ERR_NOT_FOUND;
+	*out = arena_text(r->scope.arena, text);
+	return *out ? OK : ERR_NO_MEMORY;
+}
+
+enum err
+param_username(struct request *r, const char *name, const char **out)
+{
+	return param_checked(r, name, username_ok, out);
+}
+
+enum err
+param_job_id(struct request *r, const char *name, const char **out)
+{
+	return param_checked(r, name, rule_job_id.ok, out);
 }

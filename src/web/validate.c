@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "adapter/json.h"
-#include "adapter/unicode.h"
+#include "base/unicode.h"
 
 /* application/x-www-form-urlencoded decoding of one name or value; false: a bad escape, NUL or
  * bad UTF-8. */

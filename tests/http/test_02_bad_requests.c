@@ -80,6 +80,34 @@ static const struct row rows[] = {
 	    "VALIDATION_ERROR", "/filename", "BAD_FILENAME" },
 	{ "a line break in a title", "POST", S, ANN, "{\"title\":\"a\\nb\",\"code\":\"x\"}",
 	    NULL, 400, "VALIDATION_ERROR", "/title", "BAD_CHARACTER" },
+	{ "the next line of C1 in a title", "POST", S, ANN,
+	    "{\"title\":\"a\\u0085b\",\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR", "/title",
+	    "BAD_CHARACTER" },
+	{ "a line separator in a title", "POST", S, ANN,
+	    "{\"title\":\"a\\u2028b\",\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR", "/title",
+	    "BAD_CHARACTER" },
+	{ "an override in a title", "POST", S, ANN, "{\"title\":\"a\\u202eb\",\"code\":\"x\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/title", "BAD_CHARACTER" },
+	{ "C1 in a description", "POST", S, ANN,
+	    "{\"title\":\"a\",\"code\":\"x\",\"description\":\"\\u009b1m\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/description", "BAD_CHARACTER" },
+	{ "a title of blanks", "POST", S, ANN, "{\"title\":\"  \",\"code\":\"x\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/title", "BLANK" },
+	{ "a title of what has no width", "POST", S, ANN,
+	    "{\"title\":\"\\u200b\\u3164\",\"code\":\"x\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/title", "BLANK" },
+	{ "a name of blanks", "PATCH", "/api/v1/users/me", ANN, "{\"full_name\":\"\\u2003\"}",
+	    NULL, 400, "VALIDATION_ERROR", "/full_name", "BLANK" },
+	{ "a parent as file name", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"filename\":\"..\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/filename", "BAD_FILENAME" },
+	{ "a file name that is turned", "POST", S, ANN,
+	    "{\"title\":\"x\",\"code\":\"x\",\"filename\":\"a\\u202egnp.exe\"}", NULL, 400,
+	    "VALIDATION_ERROR", "/filename", "BAD_FILENAME" },
+	{ "a plus that is a blank", "GET", S "?tags=c++", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?tags", "BAD_TAG" },
+	{ "a tag twice in the query", "GET", S "?tags=a,a", NOBODY, NULL, NULL, 400,
+	    "VALIDATION_ERROR", "?tags", "REPEATED" },
 	{ "NUL in JSON", "POST", S, ANN, "{\"title\":\"a\\u0000b\",\"code\":\"x\"}", NULL, 400,
 	    "INVALID_JSON", NULL, NULL },
 	{ "bad UTF-8", "POST", S, ANN, "{\"title\":\"a\xff\",\"code\":\"x\"}", NULL, 400,
@@ -108,6 +136,15 @@ static const struct row rows[] = {
 	{ "not an id", "GET", S "/123", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
 	{ "no such user", "GET", "/api/v1/users/nobody-here", NOBODY, NULL, NULL, 404,
 	    "NOT_FOUND", NULL, NULL },
+	{ "a username with the Kelvin sign", "GET", "/api/v1/users/%E2%84%AAate", NOBODY, NULL,
+	    NULL, 404, "NOT_FOUND", NULL, NULL },
+	{ "their snippets", "GET", "/api/v1/users/%E2%84%AAate/snippets", NOBODY, NULL, NULL,
+	    404, "NOT_FOUND", NULL, NULL },
+	{ "following them", "PUT", "/api/v1/users/%E2%84%AAate/follow", ANN, NULL, NULL, 404,
+	    "NOT_FOUND", NULL, NULL },
+	{ "a website with a user's name", "PATCH", "/api/v1/users/me", ANN,
+	    "{\"website\":\"https://github.com@evil.example/\"}", NULL, 400, "VALIDATION_ERROR",
+	    "/website", "BAD_URL" },
 	{ "wrong method", "PUT", NOWHERE, ANN, "{}", NULL, 405, "METHOD_NOT_ALLOWED", NULL,
 	    NULL },
 	{ "unknown method", "BREW", S, NOBODY, NULL, NULL, 405, "METHOD_NOT_ALLOWED", NULL,
@@ -212,6 +249,31 @@ Test(bad_requests, table)
 	}
 }
 
+/* Names are ASCII, so nothing else is another case of theirs. */
+Test(bad_requests, only_ascii_has_a_case_in_names)
+{
+	static const struct {
+		const char *path;
+		size_t found;
+	} finds[] = {
+		{ S "?author=KATE", 1 },
+		{ S "?author=%E2%84%AAate", 0 },
+		{ "/api/v1/users?q=Kat", 1 },
+		{ "/api/v1/users?q=%E2%84%AAat", 0 },
+		{ "/api/v1/tags?q=Kel", 1 },
+		{ "/api/v1/tags?q=%E2%84%AAel", 0 },
+	};
+
+	new_snippet(
+	    stack_token("kate"), "{\"title\":\"x\",\"code\":\"x\",\"tags\":[\"kelvin\"]}");
+	for (size_t i = 0; i < sizeof(finds) / sizeof(*finds); i++) {
+		struct answer a = CALL("GET", finds[i].path);
+		cr_expect_eq(json_array_size(at(&a, "data")), finds[i].found, "%s: %s",
+		    finds[i].path, a.body);
+		forget(&a);
+	}
+}
+
 Test(bad_requests, every_faulty_field_at_once)
 {
 	struct answer a = CALL("POST", S, .token = stack_token("ann"),
@@ -260,6 +322,9 @@ Test(bad_requests, limits)
 	cr_expect_eq(publish_long(ann, "title", "\u00fc", 201, &limit), 400);
 	cr_expect_eq(limit, 200);
 	cr_expect_eq(publish_long(ann, "code", "a", 262144, &limit), 201);
+	/* as some clients write everything that is not ASCII, or not even that */
+	cr_expect_eq(publish_long(ann, "code", "\\u0451", 131072, &limit), 201);
+	cr_expect_eq(publish_long(ann, "code", "\\u0061", 262144, &limit), 201);
 	cr_expect_eq(publish_long(ann, "code", "a", 262145, &limit), 400);
 	cr_expect_eq(limit, 262144);
 	/* Within the code points, above the bytes: the database's own check answers. */
@@ -270,7 +335,7 @@ Test(bad_requests, limits)
 Test(bad_requests, bodies_over_the_limit)
 {
 	const char *ann = stack_token("ann");
-	size_t size = 1200 * 1024;
+	size_t size = 2100 * 1024;
 	char *body = malloc(size + 1);
 	struct answer a;
 

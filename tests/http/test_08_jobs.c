@@ -82,6 +82,11 @@ Test(jobs, wrong_words_are_named)
 		    "/opts/attempt" },
 		{ "{\"queue\":\"email\",\"name\":\"x\",\"opts\":{\"priority\":\"soon\"}}",
 		    "/opts/priority" },
+		/* ids that no path could name */
+		{ "{\"queue\":\"email\",\"name\":\"x\",\"opts\":{\"jobId\":\"..\"}}",
+		    "/opts/jobId" },
+		{ "{\"queue\":\"email\",\"name\":\"x\",\"opts\":{\"jobId\":\"a\\nb\"}}",
+		    "/opts/jobId" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "adapter/hash.h"
-#include "adapter/unicode.h"
+#include "base/unicode.h"
 
 static const char *
 hex(const unsigned char bytes[SHA256_BYTES])

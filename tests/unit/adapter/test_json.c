@@ -28,8 +28,8 @@ lower_ok(struct span text)
 }
 
 static const char *const colours[] = { "red", "green", "blue", NULL };
-static const struct rule lower = { "NOT_LOWER", "must be lower case", lower_ok, NULL };
-static const struct rule colour = { "NOT_A_CHOICE", "must be a colour", NULL, colours };
+static const struct rule lower = { "NOT_LOWER", "must be lower case", lower_ok, NULL, false };
+static const struct rule colour = { "NOT_A_CHOICE", "must be a colour", NULL, colours, false };
 
 static const struct field fields[] = {
 	{ "text", FIELD_TEXT, NULLABLE, offsetof(struct sample, text), 2, 5, 0, NULL, &lower,

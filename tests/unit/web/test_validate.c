@@ -44,6 +44,9 @@ Test(validate, queries_decode)
 	in = list_of("tags=a,b%2Cc,,d");
 	cr_assert_eq(in->tags.count, 4);
 	cr_assert_str_eq(in->tags.items[3], "d");
+	cr_assert_str_eq(list_of("tags=c%2B%2B")->tags.items[0], "c++");
+	cr_assert_eq(list_of("tags=")->tags.count, 0);
+	cr_assert_str_eq(list_of("tags=a,%20b")->tags.items[1], "b");
 	cr_assert_str_eq(list_of("cursor=")->cursor, "", "empty is not absent");
 	cr_assert_null(list_of("")->cursor);
 	cr_assert_eq(query((struct span){ NULL, 0 }), OK);
@@ -72,6 +75,14 @@ static const struct {
 	{ { "author=%ED%A0%80", 16 }, "?author", "BAD_TEXT" },
 	{ { "%FF=1", 5 }, "?", "BAD_TEXT" },
 	{ { "tags=UP", 7 }, "?tags", "BAD_TAG" },
+	{ { "tags=c++", 8 }, "?tags", "BAD_TAG" }, /* that is c and two blanks */
+	{ { "tags=+c", 7 }, "?tags", "BAD_TAG" },
+	{ { "tags=a,++b", 10 }, "?tags", "BAD_TAG" },
+	{ { "tags=a+,b", 9 }, "?tags", "BAD_TAG" },
+	{ { "tags=c%20", 9 }, "?tags", "BAD_TAG" },
+	{ { "tags=a,a", 8 }, "?tags", "REPEATED" },
+	{ { "tags=a,b%2Ca", 12 }, "?tags", "REPEATED" },
+	{ { "language=c++", 12 }, "?language", "BAD_CHARACTER" },
 	{ { "tags=1,2,3,4,5,6,7,8,9,10,11", 28 }, "?tags", "TOO_MANY" },
 };
 
