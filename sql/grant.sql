@@ -20,7 +20,7 @@ grant select on schema_migrations to "codegram-api", "codegram-login", "codegram
   "codegram-scheduler", "codegram-ctl";
 
 grant select on users, follows, blocks, snippets, snippet_likes, tally, sessions to "codegram-api";
-grant update (full_name, bio, location, company, website, version, updated_at) on users
+grant update (full_name, bio, location, company, website, edited, version, updated_at) on users
   to "codegram-api";
 grant insert, update, delete on snippets to "codegram-api";
 

@@ -96,16 +96,23 @@ enum err github_get(struct github *g, const char *where, const struct github_kep
 enum err github_graphql(
     struct github *g, const char *query, struct span variables, struct github_page *page);
 
-/* Who the token belongs to. Texts are NULL when GitHub has none; lengths are GitHub's, so cut
- * them to ours. `email` only when it is primary and verified. */
+/* Who the token belongs to. Texts are NULL when GitHub has none, and as it wrote them. `email`
+ * only when it is primary and verified. */
 struct github_identity {
 	int64_t id; /* the only thing that stays */
 	const char *login, *name, *bio, *avatar_url, *company, *location, *blog, *email;
-	int64_t followers, following, public_repos;
-	bool knows_email; /* false: GitHub did not let us ask */
+	int64_t followers, following, public_repos; /* -1: not told */
+	bool knows_email;                           /* false: GitHub did not let us ask */
 };
 enum err github_identity(
     struct github *g, struct github_identity *out, struct github_page *page);
+
+/* The same of an answer of GET /user, without an address; false: it makes no sense. */
+bool github_read_user(const struct json_t *json, struct github_identity *out);
+
+/* JSON for take_github_profile() of the database, of what our own rules let in. */
+enum err github_profile(
+    const struct github_identity *who, struct scope *scope, const char **out);
 
 /* ---- OAuth; the token of `g` is not used */
 

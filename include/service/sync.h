@@ -137,7 +137,7 @@ struct buf;
 
 /* Whether it is the person's, and public: only those leave GitHub. */
 bool sync_is_theirs(const struct sync *s, const struct json_t *repository);
-void sync_put_repository(struct buf *list, const struct json_t *repository);
+enum err sync_put_repository(struct sync *s, struct buf *list, const struct json_t *repository);
 enum err sync_take(
     struct sync *s, const char *page_url, struct buf *list, struct sync_counts *counts);
 

@@ -12,6 +12,6 @@ order by 2 desc, 1;
 -- optional: q
 select name, sum(count)::bigint as snippets_count
 from tally where kind = 'tag'
-/*? q */ and starts_with(name, lower(:q))
+/*? q */ and starts_with(name, plain_lower(:q))
 group by name having sum(count) > 0
 order by 2 desc, 1 limit :limit;

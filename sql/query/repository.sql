@@ -78,12 +78,12 @@ with owner as (
 ),
 /*? count */ total as (select owner.id, (select count(*) from repositories r
 /*? count */   where r.user_id = owner.id and r.misses = 0
-/*? count language */ and lower(r.language) = lower(:language)
+/*? count language */ and lower(r.language) = plain_lower(:language)
 /*? count */ ) as n from owner),
 page as (select * from (
   select r.* from owner join repositories r on r.user_id = owner.id
   where r.misses = 0
-/*? language */ and lower(r.language) = lower(:language)
+/*? language */ and lower(r.language) = plain_lower(:language)
 /*? after_id pushed */ and (coalesce(r.pushed_at, timestamptz 'epoch'), r.id) < (from_micros(:after_key), :after_id)
 /*? after_id stars */ and (r.stars_count, r.id) < (:after_key, :after_id)
 /*? pushed */ order by coalesce(r.pushed_at, timestamptz 'epoch') desc, r.id desc

@@ -64,7 +64,7 @@ delete from snippets where id = :id and version = :version;
 select
 /*? tags */ coalesce((select sum(count) from tally where kind = 'tag' and name = any(:tags)), 0)::bigint as tags,
 /*? tags */ coalesce((select max(n) from (select sum(count) as n from tally where kind = 'tag' and name = any(:tags) group by name) each), 0)::bigint as greatest,
-/*? author */ (select count(*) from (select from users where username_key ~~ like_part(:author) limit 201) few) as authors,
+/*? author */ (select count(*) from (select from users where username_key ~~ like_part(plain_lower(:author)) limit 201) few) as authors,
   0 as nothing;
 
 -- Plans are generic (adapter/postgres.c), so the planner does not know :limit; the constant
@@ -77,7 +77,7 @@ select
 -- choose: sort(newest, oldest, most_liked, most_commented, trending)
 -- optional: viewer, language, tags, author, after_id, common, count
 with
-/*? author */ authors as materialized (select array(select id from users u where u.username_key ~~ like_part(:author)) as ids),
+/*? author */ authors as materialized (select array(select id from users u where u.username_key ~~ like_part(plain_lower(:author))) as ids),
 /*? count */ total as (select
 /*? count !language !tags !author */ coalesce(sum(count), 0) as n from tally where kind = 'snippet'
 /*? count language !tags !author */ coalesce(sum(count), 0) as n from tally where kind = 'language' and name = :language

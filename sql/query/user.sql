@@ -35,6 +35,7 @@ update users set
   location = case when 'location' = any(:given) then nullif(:location, '') else location end,
   company = case when 'company' = any(:given) then nullif(:company, '') else company end,
   website = case when 'website' = any(:given) then nullif(:website, '') else website end,
+  edited = array(select distinct field from unnest(edited || :given) field order by field),
   version = version + 1, updated_at = now()
 where id = :id and version = :version;
 
@@ -48,13 +49,13 @@ with
 /*? count !q */ from users where deleted_at is null
 /*? count q */ case when count(*) > 10000 then -10000 else count(*) end as n
 /*? count q */ from (select from users u where u.deleted_at is null
-/*? count q */   and (starts_with(u.username_key, lower(:q)) or lower(coalesce(u.full_name, '')) ~~ like_part(:q))
+/*? count q */   and (starts_with(u.username_key, plain_lower(:q)) or lower(coalesce(u.full_name, '')) ~~ like_part(:q))
 /*? count q */   limit 10001) counted
 /*? count */ ),
 page as (select * from (
   select u.* from users u where u.deleted_at is null
 /*? q */ and lower(u.username || ' ' || coalesce(u.full_name, '')) ~~ like_part(:q)
-/*? q */ and (starts_with(u.username_key, lower(:q)) or lower(coalesce(u.full_name, '')) ~~ like_part(:q))
+/*? q */ and (starts_with(u.username_key, plain_lower(:q)) or lower(coalesce(u.full_name, '')) ~~ like_part(:q))
 /*? after_id followers */ and (u.followers_count, u.id) < (:after_key, :after_id)
 /*? after_id newest */ and (u.created_at, u.id) < (from_micros(:after_key), :after_id)
 /*? followers */ order by u.followers_count desc, u.id desc
@@ -79,7 +80,7 @@ select u.id, u.username, u.full_name, u.bio, u.location, u.company, u.website, u
 -- name: user_by_name(username text) :one=user_head
 -- by: codegram-ctl
 select id, username, role, version from users
-where username_key = lower(:username) and deleted_at is null;
+where username_key = plain_lower(:username) and deleted_at is null;
 
 -- name: user_create(id uuid, username text, full_name text) :none
 -- by: codegram-ctl

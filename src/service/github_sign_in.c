@@ -246,24 +246,6 @@ github_revoke_grant(struct github *g, const char *token, struct github_page *pag
 
 /* ---- who it is */
 
-static bool
-read_user(const struct json_t *json, struct github_identity *out)
-{
-	if (json_is_list(json) || !json_get_int(json, "id", &out->id) || out->id <= 0 ||
-	    !json_get_text(json, "login", &out->login) || !is_word(out->login, 100))
-		return false;
-	json_get_text(json, "name", &out->name);
-	json_get_text(json, "bio", &out->bio);
-	json_get_text(json, "avatar_url", &out->avatar_url);
-	json_get_text(json, "company", &out->company);
-	json_get_text(json, "location", &out->location);
-	json_get_text(json, "blog", &out->blog);
-	json_get_int(json, "followers", &out->followers);
-	json_get_int(json, "following", &out->following);
-	json_get_int(json, "public_repos", &out->public_repos);
-	return true;
-}
-
 static const char *
 primary_email(const struct json_t *list)
 {
@@ -297,7 +279,7 @@ github_identity(struct github *g, struct github_identity *out, struct github_pag
 	TRY(github_get(g, "/user", NULL, page));
 	if (!github_answered(page->outcome))
 		return OK;
-	if (!read_user(page->json, out)) {
+	if (json_is_list(page->json) || !github_read_user(page->json, out)) {
 		page->json = NULL;
 		github_judge_away(g, page, "GitHub's answer makes no sense");
 		return OK;

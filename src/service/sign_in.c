@@ -10,7 +10,7 @@
 #include "service/github.h"
 #include "store/auth.h"
 
-enum { TRIES = 3, PROFILE_MAX = 64 * KIB, SILENCE_SECONDS = 3 };
+enum { TRIES = 3, SILENCE_SECONDS = 3 };
 
 /* A GitHub that was waited for in vain is not waited for again at once: those who came meanwhile
  * are told so, instead of one after the other until nginx gives up. clock_mono() */
@@ -106,41 +106,6 @@ ask_github(struct sign_in *s, struct github_grant *grant, struct github_identity
 
 /* ---- our side */
 
-static void
-add_text(struct buf *b, const char *name, const char *text)
-{
-	if (text == NULL)
-		return;
-	buf_format(b, ",\"%s\":\"", name);
-	buf_json_any(b, span_of(text));
-	buf_char(b, '"');
-}
-
-static const char *
-profile_of(struct sign_in *s, const struct github_identity *who)
-{
-	const char *text;
-	struct buf b;
-
-	buf_init(&b, PROFILE_MAX);
-	buf_format(&b, "{\"followers\":%lld,\"following\":%lld,\"public_repos\":%lld",
-	    (long long)who->followers, (long long)who->following, (long long)who->public_repos);
-	add_text(&b, "login", who->login);
-	add_text(&b, "name", who->name);
-	add_text(&b, "bio", who->bio);
-	add_text(&b, "avatar_url", who->avatar_url);
-	add_text(&b, "company", who->company);
-	add_text(&b, "location", who->location);
-	add_text(&b, "blog", who->blog);
-	add_text(&b, "email", who->email);
-	if (who->knows_email && who->email == NULL)
-		buf_puts(&b, ",\"email\":null");
-	buf_char(&b, '}');
-	text = buf_ok(&b) ? arena_text(s->scope->arena, buf_span(&b)) : NULL;
-	buf_free(&b);
-	return text;
-}
-
 static enum err
 sealed_for(struct sign_in *s, struct uuid person, const char *token, const char **out)
 {
@@ -185,11 +150,10 @@ store_once(struct sign_in *s, const struct github_grant *grant,
 static enum err
 store(struct sign_in *s, const struct github_grant *grant, const struct github_identity *who)
 {
-	const char *profile = profile_of(s, who);
+	const char *profile;
 	enum err e = ERR_RETRY;
 
-	if (profile == NULL)
-		return ERR_NO_MEMORY;
+	TRY(github_profile(who, s->scope, &profile));
 	for (int i = 0; i < TRIES && e == ERR_RETRY; i++) {
 		fault_reset(&s->scope->fault);
 		db_open_scope(s->db, s->scope, true);

@@ -43,17 +43,18 @@ take_list(
     struct sync *s, const char *url, const struct json_t *json, struct sync_counts *counts)
 {
 	struct buf list;
-	enum err e;
+	enum err e = OK;
 
 	buf_init(&list, SYNC_LIST_MAX);
 	buf_char(&list, '[');
-	for (size_t i = 0; i < json_count(json); i++) {
+	for (size_t i = 0; i < json_count(json) && e == OK; i++) {
 		const struct json_t *r = json_at(json, i);
 		if (sync_is_theirs(s, r))
-			sync_put_repository(&list, r);
+			e = sync_put_repository(s, &list, r);
 	}
 	buf_char(&list, ']');
-	e = sync_take(s, url, &list, counts);
+	if (e == OK)
+		e = sync_take(s, url, &list, counts);
 	buf_free(&list);
 	return e;
 }

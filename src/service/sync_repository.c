@@ -4,13 +4,17 @@
 
 #include "adapter/json_list.h"
 #include "base/buf.h"
+#include "model/clean.h"
+#include "model/rule.h"
 #include "service/sync.h"
 #include "store/github.h"
 #include "store/repository.h"
 
 enum {
-	TEXT_MAX = 4000, /* bytes; the table cuts by characters */
+	DESCRIPTION_MAX = 1000,
+	URL_MAX = 500,
 	TOPICS_MAX = 100,
+	TOPIC_MAX = 50,
 	LANGUAGES_MAX = 32 * KIB,
 	LANGUAGES_COUNT = 200,
 	NAME_MAX = 100,
@@ -19,27 +23,48 @@ enum {
 
 /* ---- as take_repositories() reads it */
 
-static struct span
-cut(const char *text)
+static void
+add_text(struct buf *b, const char *key, const char *text)
 {
-	struct span s = span_of(text);
-
-	if (s.len > TEXT_MAX)
-		for (s.len = TEXT_MAX;
-		     s.len > 0 && ((unsigned char)text[s.len] & 0xc0) == 0x80;)
-			s.len--;
-	return s;
+	if (text == NULL)
+		return;
+	buf_format(b, ",\"%s\":", key);
+	buf_json_string(b, span_of(text));
 }
 
+/* Names, which the table judges, and which are nothing when cut. */
 static void
-add_text(struct buf *b, const struct json_t *r, const char *key)
+add_name(struct buf *b, const struct json_t *r, const char *key)
+{
+	const char *text;
+
+	if (json_get_text(r, key, &text) && strlen(text) <= 2 * NAME_MAX + 1)
+		add_text(b, key, text);
+}
+
+static enum err
+add_line(
+    struct buf *b, const struct json_t *r, const char *key, int64_t most, struct scope *scope)
 {
 	const char *text;
 
 	if (!json_get_text(r, key, &text))
-		return;
-	buf_format(b, ",\"%s\":", key);
-	buf_json_string(b, cut(text));
+		return OK;
+	TRY(clean_line(text, most, scope->arena, &text));
+	add_text(b, key, text);
+	return OK;
+}
+
+static enum err
+add_url(struct buf *b, const struct json_t *r, const char *key, struct scope *scope)
+{
+	const char *text;
+
+	if (!json_get_text(r, key, &text))
+		return OK;
+	TRY(clean_url(text, URL_MAX, scope->arena, &text));
+	add_text(b, key, text);
+	return OK;
 }
 
 static void
@@ -60,8 +85,8 @@ add_bool(struct buf *b, const struct json_t *r, const char *key, const char *as)
 		buf_format(b, ",\"%s\":%s", as, is ? "true" : "false");
 }
 
-static void
-add_topics(struct buf *b, const struct json_t *r)
+static enum err
+add_topics(struct buf *b, const struct json_t *r, struct scope *scope)
 {
 	const struct json_t *topics = json_get_list(r, "topics");
 	bool first = true;
@@ -69,14 +94,16 @@ add_topics(struct buf *b, const struct json_t *r)
 	buf_puts(b, ",\"topics\":[");
 	for (size_t i = 0; i < json_count(topics) && i < TOPICS_MAX; i++) {
 		const char *topic = json_text_at(topics, i);
+		TRY(clean_line(topic, TOPIC_MAX, scope->arena, &topic));
 		if (topic == NULL)
 			continue;
 		if (!first)
 			buf_char(b, ',');
-		buf_json_string(b, cut(topic));
+		buf_json_string(b, span_of(topic));
 		first = false;
 	}
 	buf_char(b, ']');
+	return OK;
 }
 
 bool
@@ -91,24 +118,28 @@ sync_is_theirs(const struct sync *s, const struct json_t *r)
 	return owner != NULL && json_get_int(owner, "id", &id) && id == s->github_id;
 }
 
-void
-sync_put_repository(struct buf *b, const struct json_t *r)
+enum err
+sync_put_repository(struct sync *s, struct buf *b, const struct json_t *r)
 {
-	static const char *const texts[] = { "name", "full_name", "description", "html_url",
-		"homepage", "language", "pushed_at" };
 	int64_t id;
 
 	if (!json_get_int(r, "id", &id))
-		return;
+		return OK;
 	buf_format(b, "%s{\"id\":%lld", b->len > 1 ? "," : "", (long long)id);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		add_text(b, r, texts[i]);
+	add_name(b, r, "name");
+	add_name(b, r, "full_name");
+	add_name(b, r, "pushed_at");
+	TRY(add_line(b, r, "description", DESCRIPTION_MAX, &s->page));
+	TRY(add_line(b, r, "language", NAME_MAX, &s->page));
+	TRY(add_url(b, r, "html_url", &s->page));
+	TRY(add_url(b, r, "homepage", &s->page));
 	add_int(b, r, "stargazers_count", "stars");
 	add_int(b, r, "forks_count", "forks");
 	add_bool(b, r, "fork", "is_fork");
 	add_bool(b, r, "archived", "is_archived");
-	add_topics(b, r);
+	TRY(add_topics(b, r, &s->page));
 	buf_char(b, '}');
+	return OK;
 }
 
 enum err
@@ -139,11 +170,12 @@ languages_text(const struct json_t *json, struct scope *scope, const char **out)
 	buf_init(&b, LANGUAGES_MAX);
 	buf_char(&b, '{');
 	for (size_t i = 0; i < count && i < LANGUAGES_COUNT; i++) {
-		if (numbers[i].value < 0 || strlen(numbers[i].key) > NAME_MAX)
+		const struct span name = span_of(numbers[i].key);
+		if (numbers[i].value < 0 || name.len > NAME_MAX || !rule_line.ok(name))
 			continue;
 		if (b.len > 1)
 			buf_char(&b, ',');
-		buf_json_string(&b, span_of(numbers[i].key));
+		buf_json_string(&b, name);
 		buf_format(&b, ":%lld", (long long)numbers[i].value);
 	}
 	buf_char(&b, '}');
@@ -226,9 +258,10 @@ take_one(struct sync *s, const struct json_t *json, struct sync_counts *counts)
 
 	buf_init(&list, SYNC_LIST_MAX);
 	buf_char(&list, '[');
-	sync_put_repository(&list, json);
+	e = sync_put_repository(s, &list, json);
 	buf_char(&list, ']');
-	e = sync_take(s, NULL, &list, counts);
+	if (e == OK)
+		e = sync_take(s, NULL, &list, counts);
 	buf_free(&list);
 	return e;
 }

@@ -314,6 +314,100 @@ Test(github, a_cut_off_sync_goes_on, .timeout = 300)
 	cr_expect_eq(github_count("path=/repos/collector"), 0);
 }
 
+static void
+expect_of(const char *login, const char *key, const char *text)
+{
+	char path[128];
+	struct answer a;
+
+	snprintf(path, sizeof(path), "/api/v1/users/%s", login);
+	a = CALL("GET", path);
+	cr_expect_eq(a.status, 200, "%s", a.body);
+	if (text == NULL)
+		cr_expect(json_is_null(at(&a, key)), "%s: %s", key, a.body);
+	else
+		cr_expect_str_eq(text_at(&a, key), text, "%s: %s", key, a.body);
+	forget(&a);
+}
+
+/* What a person wrote or cleared here is theirs; the rest is GitHub's. */
+Test(github, a_field_that_its_person_cleared_does_not_come_back)
+{
+	struct answer a;
+
+	arrive("grace");
+	expect_of("grace", "data.full_name", "Grace Hopper");
+	a = CALL("PATCH", "/api/v1/users/me", .token = stack_token("grace"),
+	    .body = "{\"full_name\":null,\"bio\":\"\",\"website\":null,\"company\":\"Here\"}");
+	cr_expect_eq(a.status, 200, "%s", a.body);
+	forget(&a);
+	github_change("{'change': 'edit_person', 'login': 'grace', 'followers': 5121, 'blog': "
+	              "'https://grace.example'}");
+	arrive("grace");
+	cr_assert(sync_again("grace", "profile"));
+	cr_expect_eq(stack_count("select github_followers from users where username = 'grace'"),
+	    5121, "it was read");
+	expect_of("grace", "data.full_name", NULL);
+	expect_of("grace", "data.bio", NULL);
+	expect_of("grace", "data.website", NULL);
+	expect_of("grace", "data.company", "Here");
+	expect_of("grace", "data.location", "Arlington");
+}
+
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
+
+static void
+spoil(const char *path, const char *field, const char *value)
+{
+	github_fault(
+	    "{'path': '%s', 'kind': 'field', 'field': '%s', 'value': '%s', 'times': -1}", path,
+	    field, value);
+}
+
+/* GitHub's texts go by the rules of people's own: what is too long is cut, what is no address is
+ * none. */
+Test(github, what_github_says_goes_by_our_rules)
+{
+	struct answer a;
+	char bio[40001];
+
+	for (size_t i = 0; i < 40; i++)
+		memcpy(bio + 1000 * i, THOUSAND, 1001);
+	github_reset("faults");
+	github_change(
+	    "{'change': 'edit_person', 'login': 'nobody-yet', 'name': 'A\\u0085\\nB', "
+	    "'location': ' \\u200b\\u2800 ', 'company': '\\u202eC', 'blog': "
+	    "'https://github.com@evil.example/'}");
+	spoil("/user", "bio", bio);
+	cr_assert(sign_in("nobody-yet"));
+	cr_expect_eq(
+	    stack_count("select length(bio) from users where username = 'nobody-yet'"), 500);
+	expect_of("nobody-yet", "data.full_name", "A B");
+	expect_of("nobody-yet", "data.location", NULL);
+	expect_of("nobody-yet", "data.company", "C");
+	expect_of("nobody-yet", "data.website", NULL);
+	github_reset("faults");
+	spoil("/user", "avatar_url", "https://evil.example/<script>");
+	github_change(
+	    "{'change': 'add_person', 'login': 'faceless', 'id': 7001, 'emails': []}");
+	cr_assert(sign_in("faceless"));
+	expect_of("faceless", "data.avatar_url", NULL);
+	github_reset("faults");
+	cr_assert(sign_in("margaret"));
+	github_change(
+	    "{'change': 'edit_repository', 'repository': 'margaret/lunar', 'homepage': "
+	    "'https://a:99999/', 'description': 'a\\u0085b\\u202e'}");
+	cr_assert(sync_comes_to("margaret", "repositories", "idle", 30));
+	cr_assert(sync_again("margaret", "repositories"));
+	a = CALL("GET", "/api/v1/users/margaret/repositories");
+	cr_expect(json_is_null(at(&a, "data.0.homepage")), "%s", a.body);
+	cr_expect_str_eq(text_at(&a, "data.0.description"), "a b", "%s", a.body);
+	forget(&a);
+	github_reset("faults");
+}
+
 Test(github, disconnecting_takes_the_grant_back)
 {
 	struct answer a;
