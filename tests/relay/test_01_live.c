@@ -347,6 +347,48 @@ Test(live, who_does_not_answer_pings_is_cut)
 	ws_free(well.ws);
 }
 
+#define UPGRADE "Upgrade: websocket", "Connection: keep-alive, Upgrade"
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+#define VERSION "Sec-WebSocket-Version: 13"
+
+/* RFC 6455, section 4.2.1. */
+static void
+handshakes_that_are_none(void)
+{
+	static const struct {
+		const char *method, *headers[CALL_HEADERS_MAX];
+		long status;
+	} rows[] = {
+		{ "POST", { UPGRADE, KEY, VERSION }, 405 },
+		{ "HEAD", { UPGRADE, KEY, VERSION }, 405 },
+		{ "GET", { UPGRADE, KEY, "Sec-WebSocket-Version: 12" }, 426 },
+		{ "GET", { UPGRADE, KEY, "Sec-WebSocket-Version: 8" }, 426 },
+		{ "GET", { UPGRADE, KEY }, 426 },
+		{ "GET", { "Upgrade: websocket", "Connection: keep-alive", KEY, VERSION },
+		    426 },
+		{ "GET", { UPGRADE, VERSION }, 400 },
+		{ "GET", { UPGRADE, VERSION, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ" },
+		    400 },
+		{ "GET", { UPGRADE, VERSION, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE=" },
+		    400 },
+		{ "GET", { UPGRADE, VERSION, "Sec-WebSocket-Key: dGhlIHNhbXBsZS!ub25jZQ==" },
+		    400 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct call call = { .method = rows[i].method, .path = "/live" };
+		struct answer a;
+		memcpy(call.headers, rows[i].headers, sizeof(call.headers));
+		a = ask(&call);
+		cr_expect_eq(a.status, rows[i].status, "row %zu: %ld", i, a.status);
+		if (rows[i].status == 426)
+			cr_expect_str_eq(header_of(&a, "Sec-WebSocket-Version"), "13");
+		if (rows[i].status == 405)
+			cr_expect_str_eq(header_of(&a, "Allow"), "GET");
+		forget(&a);
+	}
+}
+
 Test(live, origins_and_upgrades)
 {
 	static const struct {
@@ -371,6 +413,7 @@ Test(live, origins_and_upgrades)
 		cr_expect_null(strcasestr(w->head, "extensions"));
 		ws_free(w);
 	}
+	handshakes_that_are_none();
 	a = CALL("GET", "/live");
 	cr_expect_eq(a.status, 426);
 	cr_expect_str_eq(text_at(&a, "error.code"), "UPGRADE_REQUIRED");
