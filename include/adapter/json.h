@@ -31,6 +31,7 @@ bool json_get_bool(const struct json_t *object, const char *key, bool *out);
 /* A member that is an object, or the text at `i` of one that is a list; NULL otherwise. */
 const struct json_t *json_get_object(const struct json_t *object, const char *key);
 const char *json_get_item(const struct json_t *object, const char *key, size_t i);
+bool json_get_count(const struct json_t *object, const char *key, size_t *out); /* of a list */
 
 /* How many members the object has that are none of `keys` (NULL at the end). */
 size_t json_others(const struct json_t *object, const char *const *keys);

@@ -47,6 +47,7 @@ struct connection {
 	bool pinged;     /* and has not answered */
 	bool mid_frame;  /* the rest of a frame is still to come */
 	bool told;       /* the token came with the upgrade */
+	bool ending;     /* libwebsockets closes it: nothing more is ours to send */
 	float tokens;    /* of the flood limit */
 	int64_t filled;  /* clock_mono() of the last fill */
 	int64_t since;   /* clock_mono(): connected, later closing */

@@ -49,11 +49,17 @@ void hub_flush(struct relay *r);
 /* Drops what waits, sends the close frame when it can, cuts when it can't. */
 void hub_close(struct relay *r, struct connection *c, enum close_code code, const char *reason);
 
+/* The same for what libwebsockets closes by itself: sends nothing more, and cuts it in time. */
+void hub_end(struct relay *r, struct connection *c);
+
 /* The flood limit of a client's messages. */
 bool hub_may_speak(struct connection *c);
 
-bool hub_is_revoked(struct relay *r, const char *session);
-void hub_revoke(struct relay *r, struct span session);
+/* The id of a session that ended, or of a person who may not be here: their connections are
+ * closed, and for as long as a token lives none of theirs is good. hub_allow() takes it back. */
+bool hub_is_revoked(struct relay *r, const struct jwt_claims *claims);
+void hub_revoke(struct relay *r, struct span id);
+void hub_allow(struct relay *r, struct span id);
 void hub_log_lost(struct relay *r);
 
 /* Each TICK_MS. */

@@ -36,6 +36,7 @@ enum {
 
 /* Pusher's ranges: 40xx do not come back, 41xx come back with a pause, 42xx at once. */
 enum close_code {
+	CLOSE_BAD_FRAME = 1002,
 	CLOSE_TOO_BIG = 1009,
 	CLOSE_INTERNAL = 1011,
 	CLOSE_NO_HELLO = 4001,
@@ -67,7 +68,7 @@ struct relay_counters {
 	counter *handshakes[HANDSHAKE_COUNT];
 	counter *hello_ok, *hello_refused;
 	counter *events, *repeats, *bad_entries, *deliveries, *dropped;
-	counter *queue_bytes, *slow, *closed, *dead;
+	counter *queue_bytes, *slow, *closed, *dead, *accept_failures;
 	counter *replay_hit, *replay_gap, *log_lost, *log_lag, *revoked, *pulse;
 };
 
@@ -77,6 +78,8 @@ struct log_reader;
 struct relay {
 	const struct settings *settings;
 	int listen_fd;
+	bool (*reload)(
+	    struct relay *r); /* SIGHUP: new settings; false: logged, all as it was */
 	/* from here on relay_run() fills in */
 	struct loop *loop;
 	struct arena *arena; /* of one message */

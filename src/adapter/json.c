@@ -244,6 +244,15 @@ json_get_item(const struct json_t *object, const char *key, size_t i)
 	return json_string_value(json_array_get(json_object_get(object, key), i));
 }
 
+bool
+json_get_count(const struct json_t *object, const char *key, size_t *out)
+{
+	const json_t *list = json_object_get(object, key);
+
+	*out = json_array_size(list);
+	return json_is_array(list);
+}
+
 size_t
 json_others(const struct json_t *object, const char *const *keys)
 {

@@ -6,12 +6,14 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "adapter/json.h"
 #include "adapter/notify.h"
 #include "base/log.h"
 #include "main/program.h"
 #include "relay/relay.h"
+#include "relay/wire.h"
 
 static const char help[] =
     "usage: codegram-relay [options]\n"
@@ -21,13 +23,22 @@ static const char help[] =
     "                       from systemd\n"
     "  -h, --help           this text          -V, --version\n\n"
     "Signals: TERM leaves the port, closes the connections in slices and ends within\n"
-    "RELAY_DRAIN_SECONDS; USR1 reopens the files of LOG_DIR.\n"
+    "RELAY_DRAIN_SECONDS; HUP reloads the configuration, and nobody is closed; USR1 reopens\n"
+    "the files of LOG_DIR.\n"
     "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.\n";
 
 static struct program program;
+static const char *config;
+
+/* Stands before libc's for this program and its libraries: libwebsockets reads by it. */
+ssize_t
+recv(int fd, void *bytes, size_t len, int flags)
+{
+	return wire_read(fd, bytes, recvfrom(fd, bytes, len, flags, NULL, NULL));
+}
 
 static void
-read_arguments(int argc, char **argv, const char **config, const char **listen_at)
+read_arguments(int argc, char **argv, const char **listen_at)
 {
 	static const struct option options[] = { { "config", 1, NULL, 'c' },
 		{ "listen", 1, NULL, 'l' }, { "help", 0, NULL, 'h' },
@@ -36,7 +47,7 @@ read_arguments(int argc, char **argv, const char **config, const char **listen_a
 
 	while ((c = getopt_long(argc, argv, "c:l:hV", options, NULL)) != -1) {
 		switch (c) {
-		case 'c': *config = optarg; break;
+		case 'c': config = optarg; break;
 		case 'l': *listen_at = optarg; break;
 		default: program_word(c, help);
 		}
@@ -46,7 +57,7 @@ read_arguments(int argc, char **argv, const char **config, const char **listen_a
 }
 
 static bool
-apply(struct relay *relay, const char *config)
+apply(struct relay *relay)
 {
 	struct settings *s;
 
@@ -65,17 +76,33 @@ apply(struct relay *relay, const char *config)
 	return true;
 }
 
+/* SIGHUP. The keys of tokens are not among what it changes. */
+static bool
+reload(struct relay *relay)
+{
+	struct program before = program;
+
+	if (!program_load(&program, config)) {
+		program = before;
+		return false;
+	}
+	relay->settings = program.settings;
+	log_open("codegram-relay", (enum log_level)program.settings->LOG_LEVEL,
+	    program.settings->LOG_DIR);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	static struct relay relay;
-	const char *config = NULL, *listen_at = NULL;
+	static struct relay relay = { .reload = reload };
+	const char *listen_at = NULL;
 	int code;
 
-	read_arguments(argc, argv, &config, &listen_at);
+	read_arguments(argc, argv, &listen_at);
 	log_open("codegram-relay", LEVEL_INFO, NULL);
 	json_seed();
-	if (!apply(&relay, config))
+	if (!apply(&relay))
 		return 1;
 	relay.listen_fd = listen_at ? relay_listen(listen_at) : notify_listen_fd();
 	if (relay.listen_fd < 0 || fcntl(relay.listen_fd, F_SETFL, O_NONBLOCK) < 0) {

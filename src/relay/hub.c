@@ -9,9 +9,10 @@
 #include "relay/protocol.h"
 #include "relay/socket.h"
 
-enum { SECOND = 1000 * 1000, CLOSING_SECONDS = 2 };
+/* Cut at the tick after CLOSING_MS, so within two seconds. */
+enum { SECOND = 1000 * 1000, CLOSING_MS = 1500 };
 
-/* An ended session; its tokens may still be good for their signature. */
+/* An ended session or a suspended person; their tokens may still be good for their signature. */
 struct ended {
 	struct entry entry;
 	int64_t until; /* clock_mono() */
@@ -202,20 +203,34 @@ hub_know(struct relay *r, struct connection *c, const struct jwt_claims *claims)
 		put_on_wheel(r, c);
 }
 
-void
-hub_close(struct relay *r, struct connection *c, enum close_code code, const char *reason)
+static void
+begin_to_close(struct relay *r, struct connection *c, enum close_code code, const char *reason)
 {
-	if (c->close_code != 0)
-		return;
 	not_counted(r, c);
 	list_take(c);
 	c->close_code = (uint16_t)code;
 	c->close_reason = reason;
 	c->since = clock_mono();
-	counter_add(r->count.closed, 1);
 	hub_empty(r, c);
 	list_add(&r->closing, c);
+}
+
+void
+hub_close(struct relay *r, struct connection *c, enum close_code code, const char *reason)
+{
+	if (c->close_code != 0)
+		return;
+	begin_to_close(r, c, code, reason);
+	counter_add(r->count.closed, 1);
 	socket_want_close(c);
+}
+
+void
+hub_end(struct relay *r, struct connection *c)
+{
+	c->ending = true;
+	if (c->close_code == 0)
+		begin_to_close(r, c, CLOSE_BAD_FRAME, NULL);
 }
 
 static void
@@ -241,22 +256,33 @@ close_all(struct relay *r, bool (*is_meant)(struct connection *c, const void *wh
 		each(r, &r->wheel[i], is_meant, what, code, reason);
 }
 
+/* Whether or not it said hello: its token may have come with the upgrade. */
 static bool
-is_of_session(struct connection *c, const void *session)
+is_of(struct connection *c, const void *id)
 {
-	return c->known && span_is(*(const struct span *)session, c->session.text);
+	const struct span *wanted = id;
+
+	return span_is(*wanted, c->session.text) || span_is(*wanted, c->subject.text);
 }
 
 void
-hub_revoke(struct relay *r, struct span session)
+hub_revoke(struct relay *r, struct span id)
 {
-	struct ended *e =
-	    (struct ended *)table_make(&r->revoked, &r->memory, session, sizeof(*e));
+	struct ended *e = (struct ended *)table_make(&r->revoked, &r->memory, id, sizeof(*e));
 
 	if (e != NULL)
 		e->until = clock_mono() + REVOKED_SECONDS * (int64_t)SECOND;
 	counter_add(r->count.revoked, 1);
-	close_all(r, is_of_session, &session, CLOSE_REVOKED, "session ended");
+	close_all(r, is_of, &id, CLOSE_REVOKED, "session ended");
+}
+
+void
+hub_allow(struct relay *r, struct span id)
+{
+	struct entry *e = table_find(&r->revoked, id);
+
+	if (e != NULL)
+		table_remove(&r->revoked, &r->memory, e, sizeof(struct ended));
 }
 
 static bool
@@ -338,7 +364,7 @@ look_at_the_lists(struct relay *r)
 	}
 	for (c = r->closing.first; c != NULL; c = after) {
 		after = c->after;
-		if (now - c->since <= CLOSING_SECONDS * (int64_t)SECOND)
+		if (now - c->since <= CLOSING_MS * INT64_C(1000))
 			continue;
 		c->since = now; /* when it is not gone at once, it is next time */
 		socket_cut(c);
@@ -360,9 +386,10 @@ is_long_ended(struct entry *e, void *now)
 }
 
 bool
-hub_is_revoked(struct relay *r, const char *session)
+hub_is_revoked(struct relay *r, const struct jwt_claims *claims)
 {
-	return table_find(&r->revoked, span_of(session)) != NULL;
+	return table_find(&r->revoked, span_of(claims->session.text)) != NULL ||
+	       table_find(&r->revoked, span_of(claims->subject.text)) != NULL;
 }
 
 void

@@ -94,14 +94,29 @@ data_of(struct relay *r, struct span data)
 	return json_object_of(data, &json, &scope) == OK ? json : NULL;
 }
 
+/* What else than an event the log says, each with one id as `key` of its data. A person's id
+ * (sub) is for moderation: "revoke" when suspended, "allow" when that is over. */
+static const struct control {
+	const char *event, *key;
+	void (*act)(struct relay *r, struct span id);
+} controls[] = {
+	{ "revoke", "sid", hub_revoke },
+	{ "revoke", "sub", hub_revoke },
+	{ "allow", "sub", hub_allow },
+};
+
 static void
 control(struct relay *r, const struct fields *f)
 {
 	struct json_t *data = data_of(r, f->data);
-	const char *session;
+	struct uuid id;
+	const char *text;
 
-	if (data != NULL && span_is(f->event, "revoke") && json_get_text(data, "sid", &session))
-		hub_revoke(r, span_of(session));
+	for (size_t i = 0; i < sizeof(controls) / sizeof(*controls) && data != NULL; i++)
+		if (span_is(f->event, controls[i].event) &&
+		    json_get_text(data, controls[i].key, &text) &&
+		    uuid_parse(span_of(text), &id))
+			controls[i].act(r, span_of(id.text));
 	arena_reset(r->arena);
 }
 
@@ -284,6 +299,9 @@ lost(struct relay *r, const char *reason)
 {
 	LOG(LEVEL_WARN, "log.lost", L_TEXT("reason", reason), L_TEXT("epoch", r->epoch));
 	counter_add(r->count.log_lost, 1);
+	/* Until the epoch is known and the ring is full again: who comes back meanwhile must
+	 * not be told by the old one that nothing is missing. */
+	r->ready = false;
 	hub_log_lost(r);
 	begin_anew(r);
 }

@@ -144,7 +144,7 @@ token_ok(struct relay *r, struct connection *c, struct span token, struct jwt_cl
 		hub_close(r, c, CLOSE_EXPIRED, "token expired");
 	else if (e != OK)
 		hub_close(r, c, CLOSE_BAD_TOKEN, "token not valid");
-	else if (hub_is_revoked(r, claims->session.text))
+	else if (hub_is_revoked(r, claims))
 		hub_close(r, c, CLOSE_REVOKED, "session ended");
 	return e == OK && c->close_code == 0;
 }
@@ -168,9 +168,9 @@ resume(struct relay *r, struct connection *c, const struct json_t *in)
 
 	if (from == NULL)
 		return false;
-	hit = json_get_text(from, "epoch", &epoch) && json_get_text(from, "offset", &offset) &&
-	      strcmp(epoch, r->epoch) == 0 && stream_id_parse(span_of(offset), &id) &&
-	      hub_resume(r, c, id);
+	hit = r->ready && json_get_text(from, "epoch", &epoch) &&
+	      json_get_text(from, "offset", &offset) && strcmp(epoch, r->epoch) == 0 &&
+	      stream_id_parse(span_of(offset), &id) && hub_resume(r, c, id);
 	counter_add(hit ? r->count.replay_hit : r->count.replay_gap, 1);
 	return hit;
 }
@@ -194,11 +194,30 @@ identify(
 	return true;
 }
 
+/* The rooms of a hello. With `tell` it answers for what is none that can be entered: no text in
+ * the list, too many of them, or no list at all. */
+static void
+enter_rooms(struct relay *r, struct connection *c, const struct json_t *in, bool tell)
+{
+	size_t count;
+	bool is_list = json_get_count(in, "rooms", &count);
+
+	for (size_t i = 0; i < count && i < CONNECTION_ROOMS_MAX; i++) {
+		const char *room = json_get_item(in, "rooms", i);
+		const char *code = room ? enter_room(r, c, span_of(room)) : "room_unknown";
+		if (code != NULL && tell)
+			reply(r, c, in, code, room ? room : "not a text");
+	}
+	if (tell && count > CONNECTION_ROOMS_MAX)
+		reply(r, c, in, "too_many_rooms", "more rooms than a connection may be in");
+	else if (tell && !is_list && json_has(in, "rooms"))
+		reply(r, c, in, "room_unknown", "rooms is a list of texts");
+}
+
 static void
 take_hello(struct relay *r, struct connection *c, const struct json_t *in)
 {
 	struct jwt_claims claims;
-	const char *room;
 
 	if (c->known) {
 		hub_close(r, c, CLOSE_PROTOCOL, "one hello is enough");
@@ -214,15 +233,11 @@ take_hello(struct relay *r, struct connection *c, const struct json_t *in)
 	}
 	hub_know(r, c, &claims);
 	counter_add(r->count.hello_ok, 1);
-	/* A refused room is told by its reply, behind the welcome. */
-	for (size_t i = 0; (room = json_get_item(in, "rooms", i)) != NULL; i++)
-		enter_room(r, c, span_of(room));
+	/* Rooms are entered before the return looks for what they missed; a refused one is told
+	 * by its reply, behind the welcome. */
+	enter_rooms(r, c, in, false);
 	say_welcome(r, c, resume(r, c, in));
-	for (size_t i = 0; (room = json_get_item(in, "rooms", i)) != NULL; i++) {
-		const char *code = enter_room(r, c, span_of(room));
-		if (code != NULL)
-			reply(r, c, in, code, room);
-	}
+	enter_rooms(r, c, in, true);
 }
 
 static void
@@ -348,7 +363,7 @@ protocol_token(struct relay *r, struct connection *c, struct span token)
 	arena_reset(r->arena);
 	if (e != OK)
 		return e;
-	if (hub_is_revoked(r, claims.session.text))
+	if (hub_is_revoked(r, &claims))
 		return ERR_BAD_TOKEN;
 	c->told = true;
 	c->subject = claims.subject;

@@ -118,6 +118,7 @@ open_counters(struct relay *r)
 	GET(slow, "slow_cuts_total", COUNTER);
 	GET(closed, "closed_total", COUNTER);
 	GET(dead, "dead_total", COUNTER);
+	GET(accept_failures, "accept_failures_total", COUNTER);
 	GET(replay_hit, "replay_hits_total", COUNTER);
 	GET(replay_gap, "replay_gaps_total", COUNTER);
 	GET(log_lost, "log_lost_total", COUNTER);
@@ -206,6 +207,15 @@ on_turn(void *with)
 }
 
 static void
+reload(struct relay *r)
+{
+	notify_reloading();
+	if (r->reload(r))
+		LOG(LEVEL_INFO, "relay.reloaded");
+	notify_ready();
+}
+
+static void
 on_signal(void *with)
 {
 	struct relay *r = with;
@@ -214,6 +224,8 @@ on_signal(void *with)
 	while ((number = proc_next_signal(run.signal_fd)) != 0) {
 		if (number == SIGTERM || number == SIGINT)
 			begin_to_end(r);
+		else if (number == SIGHUP && run.draining_since == 0)
+			reload(r);
 		else if (number == SIGUSR1)
 			log_reopen();
 	}

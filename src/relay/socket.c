@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "relay/hub.h"
 #include "relay/protocol.h"
+#include "relay/wire.h"
 
 _Static_assert(MESSAGE_PRE >= LWS_PRE, "room for the frame's head");
 
@@ -27,6 +29,8 @@ enum {
 	SEND_BUFFER = 64 * KIB,
 	OFFERED_MAX = 256,
 	DESTROY_SECONDS = 5,
+	HOLD_MS = 500,
+	HEALED_MS = 3000, /* without a failure */
 };
 
 struct socket_server {
@@ -34,8 +38,9 @@ struct socket_server {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
 	struct loop_watch *accept;
-	size_t sockets;
-	bool wanted; /* to accept */
+	size_t sockets, room; /* how many there are and may be */
+	/* clock_mono() of the last accept() that failed; until when none is tried; 0: it heals */
+	int64_t failed, held_until;
 };
 
 /* ---- the upgrade */
@@ -139,6 +144,7 @@ read_caller(struct lws *wsi, char out[CALLER_TEXT])
 static int
 confirm(struct relay *r, struct lws *wsi)
 {
+	struct wire *w = lws_get_opaque_user_data(wsi);
 	char address[CALLER_TEXT], offered[OFFERED_MAX] = "", token[JWT_MAX + 1] = "";
 	struct connection *c;
 	enum handshake why;
@@ -149,10 +155,10 @@ confirm(struct relay *r, struct lws *wsi)
 		return refuse(r, wsi, HANDSHAKE_ORIGIN);
 	if ((why = hub_admit(r, span_of(address))) != HANDSHAKE_OK)
 		return refuse(r, wsi, why);
-	if ((c = hub_make(r, span_of(address))) == NULL)
+	if (w == NULL || (c = hub_make(r, span_of(address))) == NULL)
 		return refuse(r, wsi, HANDSHAKE_AWAY);
 	c->socket = wsi;
-	lws_set_opaque_user_data(wsi, c); /* from here on it goes with the socket */
+	wire_know(w, c); /* from here on it goes with the socket */
 	lws_hdr_copy(wsi, offered, sizeof(offered), WSI_TOKEN_PROTOCOL);
 	if (!offers_ours(span_of(offered)))
 		return refuse(r, wsi, HANDSHAKE_PROTOCOL);
@@ -175,6 +181,8 @@ inbox_add(struct relay *r, struct connection *c, const char *in, size_t len)
 	size_t need = c->inbox_len + len;
 	char *grown;
 
+	if (len == 0) /* an empty frame of several */
+		return true;
 	if (need > c->inbox_size) {
 		size_t size = need <= 1 * KIB ? 1 * KIB : CLIENT_MESSAGE_MAX;
 		grown = pool_grow(&r->memory, c->inbox, c->inbox_size, size);
@@ -261,6 +269,8 @@ writable(struct relay *r, struct connection *c)
 
 	if (c->close_code == 0)
 		return write_all(r, c) ? 0 : -1;
+	if (c->ending)
+		return 0;
 	if (c->mid_frame)
 		return 0; /* libwebsockets drops the close frame when half a frame is unread */
 	if (c->close_reason != NULL)
@@ -300,16 +310,28 @@ socket_cut(struct connection *c)
 	lws_set_timeout(c->socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 }
 
+/* Who has no user data is not told when libwebsockets begins to close (a frame that breaks the
+ * rules, bad UTF-8, an end of the stream), only when all is over. */
+static void
+established(struct relay *r, struct lws *wsi, struct connection *c)
+{
+	counter_add(r->count.handshakes[HANDSHAKE_OK], 1);
+	lws_set_wsi_user(wsi, c);
+	hub_enter(r, c);
+	wire_upgraded(lws_get_opaque_user_data(wsi));
+}
+
 static void
 gone(struct relay *r, struct lws *wsi)
 {
-	struct connection *c = lws_get_opaque_user_data(wsi);
+	struct wire *w = lws_get_opaque_user_data(wsi);
+	struct connection *c = wire_connection(w);
 
 	r->socket->sockets--;
-	if (c == NULL)
-		return;
+	wire_close(w);
 	lws_set_opaque_user_data(wsi, NULL);
-	hub_leave(r, c);
+	if (c != NULL)
+		hub_leave(r, c);
 }
 
 static int
@@ -317,7 +339,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 {
 	struct lws_context *context = lws_get_context(wsi);
 	struct relay *r = context ? lws_context_user(context) : NULL;
-	struct connection *c = r ? lws_get_opaque_user_data(wsi) : NULL;
+	struct connection *c = r ? wire_connection(lws_get_opaque_user_data(wsi)) : NULL;
 
 	(void)user;
 	if (r == NULL)
@@ -329,8 +351,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	case LWS_CALLBACK_ESTABLISHED:
 		if (c == NULL)
 			return -1;
-		counter_add(r->count.handshakes[HANDSHAKE_OK], 1);
-		hub_enter(r, c);
+		established(r, wsi, c);
 		break;
 	case LWS_CALLBACK_RECEIVE:
 		if (c != NULL)
@@ -339,6 +360,11 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	case LWS_CALLBACK_RECEIVE_PONG:
 		if (c != NULL)
 			c->pinged = false;
+		break;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+		if (c != NULL)
+			hub_end(r, c);
 		break;
 	case LWS_CALLBACK_SERVER_WRITEABLE: return c != NULL ? writable(r, c) : 0;
 	case LWS_CALLBACK_WSI_CREATE: r->socket->sockets++; break;
@@ -354,15 +380,38 @@ static void
 adopt(struct relay *r, int fd)
 {
 	int size = SEND_BUFFER;
+	struct lws *wsi;
+	struct wire *w;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	lws_adopt_socket_vhost(r->socket->vhost, fd); /* closes it when it fails */
+	w = wire_open(fd);
+	wsi = lws_adopt_socket_vhost(r->socket->vhost, fd); /* closes it when it fails */
+	if (wsi != NULL)
+		lws_set_opaque_user_data(wsi, w);
+	else
+		wire_close(w);
 }
 
 static bool
 has_room(const struct relay *r)
 {
-	return r->socket->sockets < (size_t)r->settings->RELAY_CONNECTIONS + HANDSHAKES_MAX;
+	return r->socket->sockets < r->socket->room;
+}
+
+/* No descriptor or no memory is left. The kernel goes on saying that somebody is there, so
+ * asking at once again would be a busy loop. */
+static void
+hold(struct relay *r, int why)
+{
+	struct socket_server *s = r->socket;
+
+	counter_add(r->count.accept_failures, 1);
+	if (s->failed == 0)
+		LOG(LEVEL_ERROR, "relay.not_accepting", L_TEXT("reason", strerror(why)),
+		    L_INT("connections", r->connections));
+	s->failed = clock_mono();
+	s->held_until = s->failed + HOLD_MS * INT64_C(1000);
+	loop_pause(s->accept, true); /* the tick goes on */
 }
 
 static void
@@ -377,23 +426,30 @@ on_accept(void *with)
 			return;
 		}
 		fd = accept4(r->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
+		if (fd >= 0)
 			adopt(r, fd);
-			continue;
+		else if (errno == EAGAIN)
+			return;
+		else if (errno != EINTR && errno != ECONNABORTED) {
+			hold(r, errno);
+			return;
 		}
-		if (errno == EINTR || errno == ECONNABORTED)
-			continue;
-		if (errno != EAGAIN)
-			loop_pause(r->socket->accept, true);
-		return;
 	}
 }
 
 void
 socket_accept(struct relay *r, bool wanted)
 {
-	if (r->socket->accept != NULL)
-		loop_pause(r->socket->accept, !wanted || !has_room(r));
+	struct socket_server *s = r->socket;
+
+	if (s->accept == NULL)
+		return;
+	if (s->failed != 0 && clock_mono() - s->failed > HEALED_MS * INT64_C(1000)) {
+		LOG(LEVEL_INFO, "relay.accepts_again");
+		s->failed = 0;
+	}
+	loop_pause(s->accept,
+	    !wanted || !has_room(r) || (s->failed != 0 && clock_mono() < s->held_until));
 }
 
 void
@@ -417,19 +473,20 @@ emit(int level, const char *line)
 }
 
 /* libwebsockets sizes its tables by the descriptor limit, and looks slowly into any other. */
-static void
+static size_t
 limit_files(const struct relay *r)
 {
 	struct rlimit limit;
 	rlim_t wanted = (rlim_t)r->settings->RELAY_CONNECTIONS + HANDSHAKES_MAX + OTHER_FILES;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
+		return wanted;
 	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
 	if (limit.rlim_cur < wanted)
 		LOG(LEVEL_WARN, "relay.few_files", L_INT("limit", limit.rlim_cur),
 		    L_INT("wanted", wanted));
 	setrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
 }
 
 bool
@@ -441,13 +498,17 @@ socket_open(struct relay *r)
 	};
 	static const lws_retry_bo_t no_timers = { .secs_since_valid_ping = 0 };
 	void *loops[1] = { loop_foreign(r->loop) };
+	size_t files;
 	struct lws_context_creation_info info = { .port = CONTEXT_PORT_NO_LISTEN_SERVER };
 
 	r->socket = pool_take(&r->memory, sizeof(*r->socket));
 	if (r->socket == NULL)
 		return false;
 	r->socket->relay = r;
-	limit_files(r);
+	files = limit_files(r);
+	r->socket->room = files > 2 * OTHER_FILES ? files - OTHER_FILES : files / 2;
+	if (!wire_start(r, files))
+		return false;
 	lws_set_log_level(LLL_ERR | LLL_WARN, emit);
 	info.protocols = protocols;
 	info.gid = -1;
@@ -491,6 +552,7 @@ socket_close_all(struct relay *r)
 	if (r->socket->context != NULL)
 		lws_context_destroy(r->socket->context);
 	alarm(0);
+	wire_stop(r);
 	pool_give(&r->memory, r->socket, sizeof(*r->socket));
 	r->socket = NULL;
 }

@@ -181,6 +181,64 @@ Test(live, rooms)
 	ws_free(l.ws);
 }
 
+/* What is no room is answered, and takes no other with it. */
+Test(live, rooms_of_a_hello)
+{
+	struct live_person p = live_person(), other = live_person();
+	static const char *const none[] = { "null", "\"admin\"", "{}" };
+	struct live l = { .ws = WS_OPEN(.path = NULL) };
+	char rooms[256];
+
+	snprintf(rooms, sizeof(rooms),
+	    ",\"rooms\":[7,null,\"snippet:%s\",[\"admin\"],\"snippet:no\"]", other.id.text);
+	ws_say(l.ws, hello(live_token(&p, 900), rooms));
+	json_decref(expect(l.ws, "welcome"));
+	for (int i = 0; i < 4; i++) {
+		json_t *reply = expect(l.ws, "reply");
+		cr_expect_str_eq(
+		    json_string_value(json_object_get(reply, "code")), "room_unknown");
+		json_decref(reply);
+	}
+	snprintf(rooms, sizeof(rooms), "snippet:%s", other.id.text);
+	live_publish(rooms, "liked", 3, -1, 0);
+	live_expect(&l, "liked", 3);
+	ws_free(l.ws);
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		l.ws = WS_OPEN(.path = NULL);
+		snprintf(rooms, sizeof(rooms), ",\"rooms\":%s", none[i]);
+		ws_say(l.ws, hello(live_token(&p, 900), rooms));
+		json_decref(expect(l.ws, "welcome"));
+		json_decref(expect(l.ws, "reply"));
+		live_expect_silence(&l);
+		ws_free(l.ws);
+	}
+}
+
+Test(live, more_rooms_than_fit)
+{
+	struct live_person p = live_person();
+	struct live l = { .ws = WS_OPEN(.path = NULL) };
+	static char rooms[4000];
+	int replies = 0;
+	size_t len = (size_t)snprintf(rooms, sizeof(rooms), ",\"rooms\":[0");
+	struct ws_frame f;
+
+	while (len < 2500)
+		len += (size_t)snprintf(rooms + len, sizeof(rooms) - len, ",0");
+	snprintf(rooms + len, sizeof(rooms) - len, "]");
+	ws_say(l.ws, hello(live_token(&p, 900), rooms));
+	json_decref(expect(l.ws, "welcome"));
+	ws_say(l.ws, "{\"type\":\"ping\"}");
+	while ((f = ws_read(l.ws, 15)).kind == WS_TEXT && json_object_get(f.json, "code")) {
+		replies++;
+		ws_forget(&f);
+	}
+	cr_expect_eq(f.kind, WS_TEXT, "%d %d", f.kind, f.code);
+	cr_expect_eq(replies, 21);
+	ws_forget(&f);
+	ws_free(l.ws);
+}
+
 Test(live, repeats_are_dropped)
 {
 	struct live_person p = live_person();
@@ -281,6 +339,36 @@ Test(live, revoke)
 	live_publish(live_room(&p), "notification", 1, -1, 0);
 	live_expect(&two, "notification", 1);
 	ws_free(two.ws);
+}
+
+/* What moderation will say: all of a person's connections end, also the one whose token came
+ * with the upgrade and that has not said hello; nobody gets in until it is taken back. */
+Test(live, suspended)
+{
+	struct live_person p = live_person(), other = live_person();
+	struct live one = live_hello(&p, NULL), well = live_hello(&other, NULL);
+	char data[128], protocol[2200];
+	struct ws *quiet;
+
+	snprintf(protocol, sizeof(protocol), "cg.v1, bearer.%s", live_token(&p, 900));
+	quiet = WS_OPEN(.protocol = protocol);
+	cr_assert_eq(quiet->status, 101);
+	snprintf(data, sizeof(data), "{\"sub\":\"%s\"}", p.id.text);
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "k", "control", "e", "revoke", "d", data);
+	live_expect_close(one.ws, 4005);
+	live_expect_close(quiet, 4005);
+	ws_free(quiet);
+	ws_free(one.ws);
+	p.session = live_person().session;
+	refused_hello(hello(live_token(&p, 900), ""), 4005);
+	quiet = WS_OPEN(.protocol = protocol);
+	cr_expect_eq(quiet->status, 401, "%s", quiet->head);
+	ws_free(quiet);
+	LIVE_REDIS("XADD", "cg:{rt}:log", "*", "k", "control", "e", "allow", "d", data);
+	live_publish(live_room(&other), "notification", 1, -1, 0);
+	live_expect(&well, "notification", 1);
+	ws_free(live_hello(&p, NULL).ws);
+	ws_free(well.ws);
 }
 
 Test(live, too_many_of_one_person)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "support/live.h"
 #include "support/stack.h"
 
@@ -54,6 +55,111 @@ expect(struct live *l, long from, long to)
 {
 	for (long n = from; n < to; n++)
 		live_expect(l, "notification", n);
+}
+
+#define MASK "\x12\x34\x56\x78"
+#define FIRST(literal) false, literal, sizeof(literal) - 1
+#define AFTER_HELLO(literal) true, literal, sizeof(literal) - 1
+
+static const struct {
+	const char *what;
+	bool hello;
+	const char *bytes;
+	size_t len;
+	int code;
+} violations[] = {
+	{ "a reserved bit", AFTER_HELLO("\xc1\x80" MASK), 1002 },
+	{ "a reserved opcode", AFTER_HELLO("\x83\x80" MASK), 1002 },
+	{ "a reserved control opcode", AFTER_HELLO("\x8b\x80" MASK), 1002 },
+	{ "a fragmented ping", AFTER_HELLO("\x09\x80" MASK), 1002 },
+	{ "a long ping", AFTER_HELLO("\x89\xfe\x00\x7e" MASK), 1002 },
+	{ "a continuation of nothing", AFTER_HELLO("\x80\x80" MASK), 1002 },
+	{ "a text inside a text", AFTER_HELLO("\x01\x80" MASK "\x81\x80" MASK), 1002 },
+	{ "64 bits of length", AFTER_HELLO("\x81\xff\x80\0\0\0\0\0\0\1" MASK), 1002 },
+	{ "bad UTF-8", AFTER_HELLO("\x81\x82\0\0\0\0\xc3\x28"), 1007 },
+	{ "an unmasked first frame", FIRST("\x81\x0f{\"type\":\"ping\"}"), 1002 },
+	{ "an unmasked later frame", AFTER_HELLO("\x81\x0f{\"type\":\"ping\"}"), 1002 },
+	{ "an unmasked ping", AFTER_HELLO("\x89\x00"), 1002 },
+	{ "an unmasked close", AFTER_HELLO("\x88\x02\x03\xe8"), 1002 },
+};
+
+static bool
+nobody_is_counted(void *nothing)
+{
+	(void)nothing;
+	return live_count("connections") == 0;
+}
+
+static struct live
+violate(size_t i, const struct live_person *p)
+{
+	struct live l = { .ws = NULL };
+
+	if (violations[i].hello)
+		l = live_hello(p, NULL);
+	else
+		l.ws = WS_OPEN(.path = NULL);
+	l.ws->deaf = true;
+	ws_send_raw(l.ws, violations[i].bytes, violations[i].len);
+	return l;
+}
+
+/* Whoever says nothing more is told why and cut: no event comes behind the close frame, the
+ * place is free at once, the connection is gone in two seconds. */
+Test(faults, violations)
+{
+	enum { COUNT = sizeof(violations) / sizeof(*violations) };
+	struct live_person p[COUNT];
+	struct live l[COUNT];
+	struct ws_frame f;
+	int64_t began;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		p[i] = live_person();
+		l[i] = violate(i, &p[i]);
+	}
+	began = clock_mono();
+	for (size_t i = 0; i < COUNT; i++) {
+		f = ws_read(l[i].ws, 15);
+		cr_expect_eq(f.kind, WS_CLOSE, "%s: %d", violations[i].what, f.kind);
+		cr_expect_eq(f.code, violations[i].code, "%s: %d %s", violations[i].what,
+		    f.code, f.reason);
+		live_publish(live_room(&p[i]), "notification", 1, -1, 0);
+	}
+	for (size_t i = 0; i < COUNT; i++) {
+		f = ws_read(l[i].ws, 60);
+		cr_expect_eq(f.kind, WS_END, "%s: %d", violations[i].what, f.kind);
+		ws_forget(&f);
+		ws_free(l[i].ws);
+	}
+	cr_expect_lt(clock_mono() - began, 4500 * 1000);
+}
+
+/* The same of whoever closes and then stays. */
+Test(faults, places_are_free_at_once)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	int64_t began;
+	struct ws_frame f;
+
+	cr_assert_eq(live_count("connections"), 1);
+	l.ws->deaf = true;
+	began = clock_mono();
+	ws_send(l.ws, 0x88, "\x03\xe8", 2);
+	f = ws_read(l.ws, 15);
+	cr_expect_eq(f.kind, WS_CLOSE, "%d", f.kind);
+	cr_expect_eq(f.code, 1000);
+	cr_expect(wait_until(nobody_is_counted, NULL, 5));
+	f = ws_read(l.ws, 60);
+	cr_expect_eq(f.kind, WS_END, "%d", f.kind);
+	cr_expect_lt(clock_mono() - began, 4000 * 1000);
+	ws_free(l.ws);
+	l = live_hello(&p, NULL);
+	l.ws->deaf = true;
+	ws_send_raw(l.ws, "\x83\x80" MASK, 6);
+	cr_expect(wait_until(nobody_is_counted, NULL, 1.5), "still counted");
+	ws_free(l.ws);
 }
 
 Test(faults, resume)

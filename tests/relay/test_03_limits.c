@@ -1,7 +1,9 @@
-/* Limits of one address, as shipped: whoever reaches them locks out nobody else. */
+/* The limits of one address, as shipped: whoever reaches them locks out nobody else. Those of
+ * the process, and what it takes over when it reloads. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,4 +95,107 @@ Test(limits_beyond, a_network_of_ipv6_is_one_address)
 	cr_expect_geq(good, 20);
 	cr_expect_leq(good, TRIES - 5, "%d of %d", good, TRIES);
 	cr_expect_eq(handshakes("127.0.0.1", "X-Forwarded-For: 2001:db8:1:", "::1"), TRIES);
+}
+
+/* How many lines of the relay's log have the word. */
+static long
+logged(const char *word)
+{
+	char path[512], out[64];
+
+	snprintf(path, sizeof(path), "%s/log/relay.log", stack_dir());
+	run_command((const char *[]){ "grep", "-c", word, path, NULL }, out, sizeof(out));
+	return strtol(out, NULL, 10);
+}
+
+static bool
+has_healed(void *nothing)
+{
+	(void)nothing;
+	return logged("relay.accepts_again") > 0;
+}
+
+static bool
+has_failed_twice(void *nothing)
+{
+	(void)nothing;
+	return live_count("accept_failures_total") >= 2;
+}
+
+/* As its own user: another one's limits are not even root's everywhere. */
+static void
+limit_files_of_the_relay(const char *limit)
+{
+	static const char script[] =
+	    "set -- $(awk '/^[UG]id:/ { print $2 }' /proc/$0/status) $1 && exec setpriv "
+	    "--reuid $1 --regid $2 --clear-groups prlimit --pid $0 --nofile=$3:";
+	char pid[16], out[256];
+
+	snprintf(pid, sizeof(pid), "%d", (int)stack_main("relay"));
+	cr_assert_eq(run_command((const char *[]){ "bash", "-c", script, pid, limit, NULL },
+	                 out, sizeof(out)),
+	    0, "%s", out);
+}
+
+/* No descriptor is left: the relay waits instead of asking all the time, says so once, and goes
+ * on by itself. Whoever came meanwhile has waited. */
+Test(process, no_descriptor_is_left)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	struct ws *waiting;
+	long failures;
+
+	limit_files_of_the_relay("3");
+	waiting = ws_begin(&(struct ws_options){ .path = NULL });
+	cr_assert(wait_until(has_failed_twice, NULL, 20));
+	live_publish(live_room(&p), "notification", 1, -1, 0);
+	live_expect(&l, "notification", 1); /* the others are served */
+	failures = live_count("accept_failures_total");
+	cr_expect_leq(failures, 20, "%ld: a busy loop", failures);
+	cr_expect_eq(logged("relay.not_accepting"), 1);
+	limit_files_of_the_relay("1000");
+	ws_finish(waiting);
+	cr_expect_eq(waiting->status, 101, "%s", waiting->head);
+	cr_expect(wait_until(has_healed, NULL, 10));
+	ws_free(waiting);
+	ws_free(l.ws);
+}
+
+static void
+ask_for_origin(int status)
+{
+	struct ws *w = WS_OPEN(.headers = "Origin: https://new.example\r\n");
+
+	cr_expect_eq(w->status, status, "%s", w->head);
+	ws_free(w);
+}
+
+static bool
+has_reloaded(void *nothing)
+{
+	(void)nothing;
+	return logged("relay.reloaded") > 0;
+}
+
+/* SIGHUP takes over what can be, and closes nobody; what can't be read changes nothing. */
+Test(process, reload)
+{
+	struct live_person p = live_person();
+	struct live l = live_hello(&p, NULL);
+	char path[512];
+	FILE *f;
+
+	ask_for_origin(403);
+	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
+	f = fopen(path, "a");
+	cr_assert_not_null(f);
+	fputs("FRONTEND_URL=http://localhost:3000,https://new.example\n", f);
+	fclose(f);
+	kill(stack_main("relay"), SIGHUP);
+	cr_assert(wait_until(has_reloaded, NULL, 10));
+	ask_for_origin(101);
+	live_publish(live_room(&p), "notification", 1, -1, 0);
+	live_expect(&l, "notification", 1);
+	ws_free(l.ws);
 }

@@ -58,8 +58,8 @@ send_all(struct ws *w, const void *bytes, size_t len)
 			return; /* closed: reading tells why */
 }
 
-static void
-read_head(struct ws *w)
+void
+ws_finish(struct ws *w)
 {
 	int64_t until = clock_mono() + UPGRADE_SECONDS * (int64_t)SECOND;
 	char *end = NULL;
@@ -84,7 +84,7 @@ come_from(int fd, const char *address)
 }
 
 struct ws *
-ws_open(const struct ws_options *o)
+ws_begin(const struct ws_options *o)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)(o->port ? o->port : stack_port())) };
@@ -106,7 +106,15 @@ ws_open(const struct ws_options *o)
 	    o->path ? o->path : "/live", *protocol ? "Sec-WebSocket-Protocol: " : "", protocol,
 	    *protocol ? "\r\n" : "", o->headers ? o->headers : "");
 	send_all(w, text, (size_t)len);
-	read_head(w);
+	return w;
+}
+
+struct ws *
+ws_open(const struct ws_options *o)
+{
+	struct ws *w = ws_begin(o);
+
+	ws_finish(w);
 	return w;
 }
 
@@ -140,6 +148,12 @@ ws_send(struct ws *w, unsigned char first, const void *bytes, size_t len)
 		frame[at + i] = ((const unsigned char *)bytes)[i] ^ mask[i % 4];
 	send_all(w, frame, at + len);
 	free(frame);
+}
+
+void
+ws_send_raw(struct ws *w, const void *bytes, size_t len)
+{
+	send_all(w, bytes, len);
 }
 
 void
@@ -187,7 +201,8 @@ judge(struct ws *w, const char *payload, size_t len, struct ws_frame *out)
 			out->code = (unsigned char)payload[0] << 8 | (unsigned char)payload[1];
 		snprintf(out->reason, sizeof(out->reason), "%.*s", len > 2 ? (int)len - 2 : 0,
 		    payload + 2);
-		ws_send(w, 0x88, payload, len >= 2 ? 2 : 0);
+		if (!w->deaf)
+			ws_send(w, 0x88, payload, len >= 2 ? 2 : 0);
 		return true;
 	}
 	if (opcode != 1)

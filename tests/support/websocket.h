@@ -17,7 +17,7 @@ struct ws_options {
 
 struct ws {
 	int fd, status; /* of the upgrade; 101 is good */
-	bool deaf;      /* does not answer pings */
+	bool deaf;      /* answers neither pings nor a close frame */
 	char head[4096];
 	char *bytes; /* what has come and was not read */
 	size_t len, size;
@@ -35,11 +35,17 @@ struct ws_frame {
 
 #define WS_OPEN(...) ws_open(&(struct ws_options){ __VA_ARGS__ })
 struct ws *ws_open(const struct ws_options *options);
+/* The same in two steps: the request is out; the answer is in. */
+struct ws *ws_begin(const struct ws_options *options);
+void ws_finish(struct ws *w);
 void ws_free(struct ws *w); /* closes the socket, without a close frame */
 
 void ws_say(struct ws *w, const char *text);
 /* One frame; `first` is its first byte (FIN and opcode). */
 void ws_send(struct ws *w, unsigned char first, const void *bytes, size_t len);
+
+/* Bytes as they are. */
+void ws_send_raw(struct ws *w, const void *bytes, size_t len);
 
 /* The next text or close frame; WS_END: the socket is closed, WS_NOTHING: not in time. */
 struct ws_frame ws_read(struct ws *w, double seconds);
