@@ -5,15 +5,18 @@
 #include <stdint.h>
 
 void notify_ready(void);
-void notify_stopping(void);
 void notify_reloading(void);
+/* It takes at most so many milliseconds, whatever TimeoutStopSec says. */
+void notify_stopping(int64_t within_ms);
 void notify_watchdog(void);
 void notify_status(const char *text);
 
 /* Microseconds within which notify_watchdog() is expected; 0: not at all. */
 int64_t notify_watchdog_interval(void);
 
-/* The first inherited socket, or -1. */
+/* The first inherited socket, or -1 with errno (ENOENT: none was handed over). It never blocks:
+ * systemd hands over one that does, and of the processes woken for a connection all but one
+ * would sit in accept() until the next. */
 int notify_listen_fd(void);
 
 #endif

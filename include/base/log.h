@@ -1,5 +1,6 @@
 /* log: one JSON object a line: timestamp, level, service, message (an event's name),
- * request_id, then fields; to stderr, and to LOG_DIR when that is set. Values are escaped, so
+ * request_id, then fields; to stderr, and to LOG_DIR when that is set. When stderr is the
+ * journal's, the level stands before the line as a priority ("<3>", sd-daemon(3)). Values are escaped, so
  * a stranger's text can never make a second line. Secrets must not come here. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -35,6 +36,9 @@ const char *log_level_name(enum log_level level);
 void log_open(const char *service, enum log_level level, const char *dir);
 void log_reopen(void);                    /* after logrotate moved the files */
 void log_request(const char *request_id); /* NULL: none; kept, not copied */
+
+/* What a line on stderr begins with that is no LOG: its priority, for the journal, or "". */
+const char *log_mark(enum log_level level);
 bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -13,6 +13,7 @@ struct ctl {
 	const struct settings *settings;
 	const struct conf *conf;
 	const char *conf_path;
+	const char *share; /* PREFIX/share/codegram: what is installed beside the program */
 	struct scope scope;
 	bool json;
 	struct db *db;                    /* by ctl_db(); freed by main() */

@@ -12,6 +12,10 @@ struct program {
 	struct conf conf;
 };
 
+/* What git calls the commit this was built from, "-dirty" behind it when it was changed; empty
+ * when it was built without git. */
+extern const char program_commit[];
+
 /* --help, --version and whatever getopt refused: prints and exits. */
 _Noreturn void program_word(int option, const char *help);
 _Noreturn void program_usage(const char *what);

@@ -1,7 +1,12 @@
 /* notify: libsystemd. */
 #include "adapter/notify.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+
+enum { SLACK_MS = 5000 }; /* between the program's own limit and systemd's */
 
 void
 notify_ready(void)
@@ -10,9 +15,10 @@ notify_ready(void)
 }
 
 void
-notify_stopping(void)
+notify_stopping(int64_t within_ms)
 {
-	sd_notify(0, "STOPPING=1");
+	sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
+	    (long long)(within_ms + SLACK_MS) * 1000);
 }
 
 void
@@ -44,5 +50,13 @@ notify_watchdog_interval(void)
 int
 notify_listen_fd(void)
 {
-	return sd_listen_fds(0) > 0 ? SD_LISTEN_FDS_START : -1;
+	int fd = SD_LISTEN_FDS_START, flags;
+
+	if (sd_listen_fds(0) < 1)
+		return errno = ENOENT, -1;
+	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+		return errno = ENOTSOCK, -1;
+	if ((flags = fcntl(fd, F_GETFL)) < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -1;
+	return fd;
 }

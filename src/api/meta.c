@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/part.h"
+#include "base/version.h"
 #include "model/metric.h"
 #include "queue/schedule_state.h"
 #include "store/meta.h"

@@ -3,17 +3,23 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 
+enum { MARK_LEN = 3 };
+
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
+static const char *const marks[] = { "<7>", "<6>", "<4>", "<3>" }; /* sd-daemon(3) */
 
 static struct {
 	const char *service, *dir, *request_id;
 	enum log_level level;
 	int combined_fd, error_fd;
+	bool journal; /* stderr is the journal's, which takes a mark from each line */
 } log_state = { .service = "codegram", .level = LEVEL_INFO, .combined_fd = -1, .error_fd = -1 };
 
 bool
@@ -53,12 +59,28 @@ log_reopen(void)
 	log_state.error_fd = log_file("error.log", log_state.error_fd);
 }
 
+/* systemd names the journal's stream by device and inode; stderr may be another one since. */
+static bool
+is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(fd, &st) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void
 log_open(const char *service, enum log_level level, const char *dir)
 {
 	log_state.service = service;
 	log_state.level = level;
 	log_state.dir = dir;
+	log_state.journal = is_journal(STDERR_FILENO);
 	log_reopen();
 }
 
@@ -66,6 +88,12 @@ void
 log_request(const char *request_id)
 {
 	log_state.request_id = request_id;
+}
+
+const char *
+log_mark(enum log_level level)
+{
+	return log_state.journal ? marks[level] : "";
 }
 
 bool
@@ -87,6 +115,7 @@ log_pair(struct buf *b, const char *name, const char *text)
 static void
 log_line(struct buf *b, enum log_level level, const char *event, const struct log_field *fields)
 {
+	buf_puts(b, marks[level]);
 	buf_puts(b, "{\"timestamp\":\"");
 	buf_time(b, clock_now());
 	buf_char(b, '"');
@@ -120,6 +149,7 @@ void
 log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
 	static struct buf line = { .max = 16 * 1024 };
+	struct span text;
 
 	buf_reset(&line);
 	log_line(&line, level, event, fields);
@@ -127,8 +157,9 @@ log_write(enum log_level level, const char *event, const struct log_field *field
 		buf_reset(&line);
 		log_line(&line, level, event, &L_END);
 	}
-	log_out(STDERR_FILENO, buf_span(&line));
-	log_out(log_state.combined_fd, buf_span(&line));
+	text = (struct span){ buf_span(&line).ptr + MARK_LEN, buf_span(&line).len - MARK_LEN };
+	log_out(STDERR_FILENO, log_state.journal ? buf_span(&line) : text);
+	log_out(log_state.combined_fd, text);
 	if (level == LEVEL_ERROR)
-		log_out(log_state.error_fd, buf_span(&line));
+		log_out(log_state.error_fd, text);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/statements.h"
 
 const struct command commands[] = {
@@ -39,7 +40,7 @@ ctl_failed(struct ctl *ctl, enum err e, const char *doing)
 
 	const struct fault *f = &ctl->scope.fault;
 
-	fprintf(stderr, "codegramctl %s: %s: %s\n", ctl->name, doing,
+	fprintf(stderr, "%scodegramctl %s: %s: %s\n", log_mark(LEVEL_ERROR), ctl->name, doing,
 	    *story       ? story
 	    : f->message ? f->message
 	                 : err_row(e)->message);
@@ -51,8 +52,8 @@ ctl_failed(struct ctl *ctl, enum err e, const char *doing)
 int
 ctl_usage(struct ctl *ctl, const char *what)
 {
-	fprintf(stderr, "codegramctl %s: %s\nTry codegramctl %s --help.\n", ctl->name, what,
-	    ctl->name);
+	fprintf(stderr, "%scodegramctl %s: %s\nTry codegramctl %s --help.\n",
+	    log_mark(LEVEL_ERROR), ctl->name, what, ctl->name);
 	return CTL_USAGE;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "job/jobs.h"
 #include "service/sync.h"
 

@@ -170,8 +170,9 @@ main(int argc, char **argv)
 	if (pool.listen_fd < 0) {
 		LOG(LEVEL_ERROR, "socket.not_opened",
 		    L_TEXT("path", args.listen ? args.listen : "fd 3"),
-		    L_TEXT("reason",
-		        args.listen ? strerror(errno) : "none was inherited; use --listen"));
+		    L_TEXT("reason", errno == ENOENT && !args.listen
+		                         ? "none was inherited; use --listen"
+		                         : strerror(errno)));
 		return 1;
 	}
 	return open_counters(&app, &pool) ? pool_run(&pool) : 1;

@@ -2,7 +2,6 @@
  * RUN_DIR/stats; no database, no network beyond Redis.
  * Started by systemd (codegram-relay.socket) or by hand with --listen. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,11 +104,12 @@ main(int argc, char **argv)
 	if (!apply(&relay))
 		return 1;
 	relay.listen_fd = listen_at ? relay_listen(listen_at) : notify_listen_fd();
-	if (relay.listen_fd < 0 || fcntl(relay.listen_fd, F_SETFL, O_NONBLOCK) < 0) {
+	if (relay.listen_fd < 0) {
 		LOG(LEVEL_ERROR, "socket.not_opened",
 		    L_TEXT("path", listen_at ? listen_at : "fd 3"),
-		    L_TEXT("reason",
-		        listen_at ? strerror(errno) : "none was inherited; use --listen"));
+		    L_TEXT("reason", errno == ENOENT && !listen_at
+		                         ? "none was inherited; use --listen"
+		                         : strerror(errno)));
 		return 1;
 	}
 	relay.stats = program_counters(&program, "codegram-relay", 64);

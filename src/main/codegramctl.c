@@ -2,6 +2,7 @@
  * Started by people, cron and timers; each command is a row of ctl/commands.def. */
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "ctl/command.h"
@@ -67,6 +68,21 @@ read_options(int argc, char **argv)
 	return config;
 }
 
+/* PREFIX/bin/codegramctl finds PREFIX/share/codegram, wherever PREFIX is. */
+static const char *
+share_beside(struct arena *arena)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	for (int i = 0; i < 2; i++)
+		if ((slash = strrchr(self, '/')) != NULL)
+			*slash = '\0';
+	return arena_format(arena, "%s/share/codegram", self);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -107,6 +123,9 @@ main(int argc, char **argv)
 	ctl.conf = &program.conf;
 	ctl.conf_path = config ? config : "/etc/codegram/codegram.conf";
 	ctl.scope.arena = program.arena;
+	ctl.share = share_beside(program.arena);
+	if (program.settings->SQL_DIR == NULL)
+		program.settings->SQL_DIR = arena_format(program.arena, "%s/sql", ctl.share);
 	optind = 0; /* glibc: begin anew, with the command's own arguments */
 	code = command->run(&ctl, argc, argv);
 	db_free(ctl.db);

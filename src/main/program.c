@@ -8,6 +8,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/version.h"
 
 #define DEFAULT_PATH "/etc/codegram/codegram.conf"
 
@@ -19,7 +20,8 @@ program_word(int option, const char *help)
 	if (option == 'h')
 		fputs(help, stdout);
 	else if (option == 'V')
-		puts("codegram " CODEGRAM_VERSION);
+		printf("codegram " CODEGRAM_VERSION "%s%s%s\n", *program_commit ? " (" : "",
+		    program_commit, *program_commit ? ")" : "");
 	else
 		fputs("Try --help.\n", stderr);
 	exit(option == 'h' || option == 'V' ? 0 : 2);

@@ -26,7 +26,7 @@ take_signal(struct keeper *k, int number)
 	case SIGINT:
 		if (k->stopping)
 			break;
-		notify_stopping();
+		notify_stopping(k->worker->settings->WORKER_DRAIN_MS + LAST_WORDS_MS);
 		k->stopping = clock_mono();
 		LOG(LEVEL_INFO, "worker.stopping",
 		    L_INT("running", slots_in(&k->slots, SLOT_RUNNING)));

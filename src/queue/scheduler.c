@@ -364,7 +364,7 @@ scheduler_run(struct scheduler_options *options)
 		if (!s.ends)
 			sleep_until_due(&s);
 	}
-	notify_stopping();
+	notify_stopping(0);
 	counter_beat_end(s.pulse);
 	LOG(LEVEL_INFO, "scheduler.stopped");
 	close_all(&s);

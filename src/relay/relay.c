@@ -25,6 +25,7 @@
 enum {
 	BACKLOG = 4096,
 	PATIENCE_MS = 2000, /* for Redis at the start; then strangers get 503 */
+	DESTROY_MS = 5000,  /* at most, behind the drain */
 	SECOND = 1000 * 1000,
 	TEXT_MAX = 64 * KIB,
 	ARENA_FIRST = 32 * KIB,
@@ -146,7 +147,7 @@ begin_to_end(struct relay *r)
 		return;
 	run.draining_since = clock_mono();
 	run.slice = r->connections / (ticks ? ticks : 1) + 1;
-	notify_stopping();
+	notify_stopping(r->settings->RELAY_DRAIN_SECONDS * 1000 + DESTROY_MS);
 	LOG(LEVEL_INFO, "relay.draining", L_INT("connections", r->connections));
 	socket_leave_port(r);
 	hub_drain(r);

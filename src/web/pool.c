@@ -17,7 +17,13 @@
 #include "base/log.h"
 #include "base/proc.h"
 
-enum { TICK_MS = 100, YOUNG_MS = 1000, PAUSE_MAX_MS = 5000, DRAIN_EXTRA_MS = 1000 };
+enum {
+	TICK_MS = 100,
+	YOUNG_MS = 1000,
+	PAUSE_MAX_MS = 5000,
+	DRAIN_EXTRA_MS = 1000,
+	PATIENCE_MS = 10000, /* beyond the deadline, with nothing that moves */
+};
 
 struct child {
 	pid_t pid;           /* 0: none */
@@ -33,9 +39,9 @@ struct master {
 	struct slot *slots;
 	struct child *children;
 	int count, signal_fd;
-	int reloading;    /* index of the child being replaced, -1: none */
-	pid_t waited_for; /* its old process; 0 once it is gone */
-	int64_t draining_since, fed;
+	int reloading;                      /* index of the child being replaced, -1: none */
+	pid_t waited_for;                   /* its old process; 0 once it is gone */
+	int64_t draining_since, fed, moved; /* clock_mono() */
 };
 
 static void
@@ -166,15 +172,12 @@ go_on_reloading(struct master *m)
 	m->reloading++;
 }
 
-/* Feeds systemd's watchdog as long as a worker idles or has served something since. */
-static void
-feed(struct master *m)
+/* A worker idles or has served something since the last look. */
+static bool
+moves(struct master *m)
 {
-	int64_t interval = notify_watchdog_interval();
 	bool moved = false;
 
-	if (interval == 0 || clock_mono() - m->fed < interval / 3)
-		return;
 	for (int i = 0; i < m->count; i++) {
 		uint64_t served = atomic_load(&m->slots[i].served);
 		moved = moved ||
@@ -182,10 +185,26 @@ feed(struct master *m)
 		                                       served != m->children[i].served_before));
 		m->children[i].served_before = served;
 	}
-	if (moved) {
-		m->fed = clock_mono();
-		notify_watchdog();
-	}
+	return moved;
+}
+
+/* Feeds systemd's watchdog, which sees a frozen master. Workers that are all busy may be so for
+ * the deadline, and then the hung are replaced; only when that brought nothing to move either is
+ * the pool given up. A pool that drains has kill_the_late() instead. */
+static void
+feed(struct master *m)
+{
+	int64_t interval = notify_watchdog_interval(), now = clock_mono();
+	int64_t patience = (m->pool->app->settings->API_DEADLINE_MS + PATIENCE_MS) * 1000;
+
+	if (interval == 0 || now - m->fed < interval / 3)
+		return;
+	if (moves(m) || m->draining_since != 0)
+		m->moved = now;
+	if (now - m->moved > patience)
+		return;
+	m->fed = now;
+	notify_watchdog();
 }
 
 static void
@@ -207,7 +226,7 @@ take_signal(struct master *m, int number)
 		break;
 	case SIGTERM:
 	case SIGINT:
-		notify_stopping();
+		notify_stopping(m->pool->app->settings->API_DEADLINE_MS + DRAIN_EXTRA_MS);
 		m->draining_since = clock_mono();
 		m->reloading = -1;
 		for (int i = 0; i < m->count; i++)
@@ -234,6 +253,7 @@ master_open(struct master *m, struct pool *pool)
 	size_t bytes;
 
 	*m = (struct master){ .pool = pool, .count = pool->app->workers, .reloading = -1 };
+	m->moved = clock_mono();
 	bytes = (size_t)m->count * sizeof(struct slot);
 	m->signal_fd = proc_signals();
 	m->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

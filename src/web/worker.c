@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/version.h"
 #include "store/statements.h"
 
 enum { ARENA_FIRST = 64 * KIB, ARENA_CEILING = 64 * KIB * KIB };

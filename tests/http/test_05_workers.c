@@ -1,10 +1,13 @@
 /* Faults of the pool under load: what is read never fails, what was acknowledged is there. */
 /* long: 35 s */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -269,4 +272,92 @@ Test(workers, no_starvation)
 	cr_expect_eq(load.ledger->reads_failed, 0, "%ld", load.ledger->reads_failed);
 	cr_expect_lt(load.ledger->slowest_us, 3000 * 1000);
 	load_free(&load);
+}
+
+/* Of the workers that a connection wakes one gets it; the others must not sit in accept() until
+ * the next, where they count as hung. The unit hands over a socket that blocks, as systemd does. */
+Test(workers, none_waits_in_accept)
+{
+	static const char *const parts[] = { "api-all", "api-login", "relay" };
+	char path[64], line[128];
+
+	settle();
+	for (size_t i = 0; i < 3; i++) {
+		unsigned flags = 0;
+		FILE *f;
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/3", (int)stack_main(parts[i]));
+		cr_assert_not_null(f = fopen(path, "r"));
+		while (fgets(line, sizeof(line), f))
+			sscanf(line, "flags: %o", &flags);
+		fclose(f);
+		cr_expect(flags & O_NONBLOCK, "the socket of %s blocks: %o", parts[i], flags);
+	}
+}
+
+/* A pool of one worker whose manager listens at `fd`. */
+static pid_t
+start_watched(int *fd, const char *socket_path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	char config[4200];
+	pid_t pid;
+
+	snprintf(config, sizeof(config), "%s/codegram.conf", stack_dir());
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/run/notify", stack_dir());
+	*fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	cr_assert_eq(bind(*fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	if ((pid = fork()) != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* when the test fails */
+	setenv("NOTIFY_SOCKET", at.sun_path, 1);
+	setenv("WATCHDOG_USEC", "600000", 1);
+	setenv("API_DEADLINE_MS", "60000", 1);
+	unsetenv("WATCHDOG_PID");
+	execl("build/san/bin/codegram-api", "codegram-api", "--config", config, "--listen",
+	    socket_path, "--pool", "watched", "--workers", "1", NULL);
+	_exit(127);
+}
+
+/* What the manager was told next, within so many milliseconds; "" when nothing was. */
+static const char *
+told(int fd, int ms)
+{
+	static char text[512];
+	struct pollfd p = { fd, POLLIN, 0 };
+	ssize_t n = poll(&p, 1, ms) == 1 ? recv(fd, text, sizeof(text) - 1, 0) : 0;
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+/* All workers busy, then a drain that waits for one: the watchdog is fed through both. */
+Test(workers, watchdog_is_fed_while_all_are_busy)
+{
+	static const unsigned char half[] = { 1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1,
+		4, 0, 1, 0, 200, 0, 0, 'x', 'x', 'x' };
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd, busy, fed = 0, extended = 0, status;
+	pid_t master;
+
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s/run/watched.sock", stack_dir());
+	master = start_watched(&fd, to.sun_path);
+	cr_assert_not_null(strstr(told(fd, 20000), "READY=1"));
+	busy = socket(AF_UNIX, SOCK_STREAM, 0); /* behind the fork: nobody else holds it */
+	cr_assert_eq(connect(busy, (struct sockaddr *)&to, sizeof(to)), 0);
+	cr_assert_eq(write(busy, half, sizeof(half)), (ssize_t)sizeof(half));
+	for (int i = 0; i < 3; i++)
+		fed += strstr(told(fd, 10000), "WATCHDOG=1") != NULL;
+	cr_expect_eq(fed, 3, "%d", fed);
+	kill(master, SIGTERM);
+	for (fed = 0; fed < 3;) {
+		const char *text = told(fd, 10000);
+		cr_assert_neq(*text, '\0', "nothing is said while it drains");
+		extended += strstr(text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=66000000") != NULL;
+		fed += strstr(text, "WATCHDOG=1") != NULL;
+	}
+	cr_expect_eq(extended, 1);
+	close(busy);
+	cr_assert_eq(waitpid(master, &status, 0), master);
+	cr_expect_eq(status, 0);
+	close(fd);
 }

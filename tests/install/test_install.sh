@@ -24,6 +24,14 @@ done
 ! grep -rIl "$PWD" "$to" || bad "a path of this checkout is in it"
 [[ $(stat -c %a "$to/etc/codegram/codegram.conf") != *[4567] ]] || bad "codegram.conf is open to all"
 
+# What is installed runs, and finds what is installed with it, wherever that is.
+for program in bin/codegramctl sbin/codegram-{api,relay,scheduler,worker}; do
+	said=$("$to/usr/$program" --version) || bad "$program does not run"
+	[[ ! -e .git || $said =~ ^codegram\ [0-9.]+\ \([0-9a-z.-]+\)$ ]] || bad "$program does not know its commit: $said"
+done
+[[ $(env -i "$to/usr/bin/codegramctl" --config "$to/etc/codegram/codegram.conf" --json config) == *"\"$to/usr/share/codegram/sql\""* ]] ||
+	bad "codegramctl looks for its SQL elsewhere"
+
 # An edited file is kept, the new one laid beside it.
 echo '# mine' >>"$to/etc/codegram/codegram.conf"
 make -s install "DESTDIR=$to" PREFIX=/usr

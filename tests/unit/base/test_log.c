@@ -178,3 +178,39 @@ Test(log, a_folder_that_is_not_there_stops_nothing)
 	log_open("codegram-test", LEVEL_INFO, "");
 	LOG(LEVEL_ERROR, "x");
 }
+
+/* What the journal shows of a line: its priority, and the line as it is elsewhere. */
+Test(log, the_journal_gets_priorities)
+{
+	static const char *const marks[] = { "<7>", "<6>", "<4>", "<3>" };
+	char path[300], name[64];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/journal", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	cr_assert_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(name, sizeof(name), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", name, 1);
+	log_open("codegram-test", LEVEL_DEBUG, dir);
+	for (int level = LEVEL_DEBUG; level <= LEVEL_ERROR; level++) {
+		cr_assert_eq(truncate(path, 0), 0);
+		LOG((enum log_level)level, "x", L_TEXT("a", "<0>"));
+		cr_assert_eq(lines_of(path), 1);
+		cr_assert_eq(strncmp(text, marks[level], 3), 0, "%s", text);
+		cr_assert_str_eq(log_mark((enum log_level)level), marks[level]);
+		json_decref(object_of(text + 3));
+	}
+	lines_of(combined);
+	json_decref(object_of(text)); /* files are for whoever reads JSON */
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_open("codegram-test", LEVEL_DEBUG, dir);
+	cr_assert_eq(truncate(path, 0), 0);
+	LOG(LEVEL_ERROR, "x");
+	cr_assert_eq(lines_of(path), 1);
+	json_decref(object_of(text));
+	cr_assert_str_eq(log_mark(LEVEL_ERROR), "");
+}
