@@ -44,10 +44,12 @@ struct connection {
 	bool known;     /* said hello */
 	bool replaying; /* gets from the ring first */
 	bool is_dirty, warned, admin;
-	bool pinged;     /* and has not answered */
-	bool mid_frame;  /* the rest of a frame is still to come */
-	bool told;       /* the token came with the upgrade */
-	bool ending;     /* libwebsockets closes it: nothing more is ours to send */
+	bool pinged;    /* and has not answered */
+	bool mid_frame; /* the rest of a frame is still to come */
+	bool told;      /* the token came with the upgrade */
+	bool ending;    /* libwebsockets closes it: nothing more is ours to send */
+	size_t frames;  /* in this second of clock_mono(): */
+	int64_t frames_second;
 	float tokens;    /* of the flood limit */
 	int64_t filled;  /* clock_mono() of the last fill */
 	int64_t since;   /* clock_mono(): connected, later closing */

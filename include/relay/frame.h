@@ -10,6 +10,7 @@
 /* All zero at the beginning of a connection, which begins with the request for the upgrade. */
 struct frame_walk {
 	uint64_t left;   /* to go: mask and payload, or what a long length has said so far */
+	uint32_t begun;  /* frames so far; the caller may set it back */
 	uint8_t at;      /* a state of frame.c */
 	uint8_t flags;   /* of the frame */
 	uint8_t matched; /* of what ends the request, or bytes of a long length to come */

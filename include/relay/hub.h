@@ -52,7 +52,9 @@ void hub_close(struct relay *r, struct connection *c, enum close_code code, cons
 /* The same for what libwebsockets closes by itself: sends nothing more, and cuts it in time. */
 void hub_end(struct relay *r, struct connection *c);
 
-/* The flood limit of a client's messages. */
+/* The flood limit of a client's messages, and of frames, which need not be messages: pings, and
+ * parts of a message that never ends. */
+bool hub_may_send(struct connection *c, size_t frames);
 bool hub_may_speak(struct connection *c);
 
 /* The id of a session that ended, or of a person who may not be here: their connections are

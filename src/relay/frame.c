@@ -58,6 +58,7 @@ frame_walk(struct frame_walk *w, const unsigned char *bytes, size_t len)
 		case REQUEST: take_request(w, bytes[i]); break;
 		case FLAGS:
 			begin = i;
+			w->begun++;
 			w->flags = bytes[i];
 			w->at = LENGTH;
 			break;

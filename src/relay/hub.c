@@ -73,6 +73,18 @@ take_token(float *tokens, int64_t *filled, float rate, float burst)
 }
 
 bool
+hub_may_send(struct connection *c, size_t frames)
+{
+	int64_t second = clock_mono() / SECOND;
+
+	if (c->frames_second != second)
+		c->frames = 0;
+	c->frames_second = second;
+	c->frames += frames;
+	return c->frames <= CLIENT_FRAMES_SECOND;
+}
+
+bool
 hub_may_speak(struct connection *c)
 {
 	return take_token(
@@ -84,7 +96,7 @@ hub_admit(struct relay *r, struct span name)
 {
 	struct address *a;
 
-	if (!r->ready || r->draining || r->unknown >= UNKNOWN_MAX ||
+	if (!r->ready || r->draining ||
 	    r->connections >= (size_t)r->settings->RELAY_CONNECTIONS)
 		return HANDSHAKE_AWAY;
 	if (!r->settings->RATE_LIMIT)
@@ -115,9 +127,26 @@ hub_make(struct relay *r, struct span name)
 	return c;
 }
 
+/* Whoever waits longest without a word goes, so that silent strangers never keep out those who
+ * speak at once; not whoever came with a good token, as long as there is another. */
+static void
+make_room(struct relay *r)
+{
+	struct connection *c = r->fresh.first;
+
+	while (c != NULL && c->told)
+		c = c->after;
+	if (c == NULL)
+		c = r->fresh.first;
+	if (c != NULL)
+		hub_close(r, c, CLOSE_FULL, "others wait");
+}
+
 void
 hub_enter(struct relay *r, struct connection *c)
 {
+	if (r->unknown >= UNKNOWN_MAX)
+		make_room(r);
 	c->since = clock_mono();
 	r->connections++;
 	r->unknown++;

@@ -87,6 +87,14 @@ wire_upgraded(struct wire *w)
 		refuse(w);
 }
 
+static void
+count(struct wire *w)
+{
+	if (w->upgraded && !hub_may_send(w->connection, w->walk.begun))
+		hub_close(all.relay, w->connection, CLOSE_RATE, "too many frames");
+	w->walk.begun = 0;
+}
+
 ssize_t
 wire_read(int fd, const void *bytes, ssize_t n)
 {
@@ -97,6 +105,7 @@ wire_read(int fd, const void *bytes, ssize_t n)
 		return n;
 	if (!w->broken) {
 		good = frame_walk(&w->walk, bytes, (size_t)n);
+		count(w);
 		if (good == (size_t)n)
 			return n;
 		w->broken = true;

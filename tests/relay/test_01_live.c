@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "support/client.h"
@@ -321,6 +322,43 @@ Test(live, flood)
 		ws_say(l.ws, "{\"type\":\"ping\"}");
 	live_expect_close(l.ws, 4101);
 	ws_free(l.ws);
+	/* parts without content of a message without end; pings */
+	l = live_hello(&p, NULL);
+	ws_send(l.ws, 0x01, "", 0);
+	for (int i = 0; i < 1000; i++)
+		ws_send(l.ws, 0x00, "", 0);
+	live_expect_close(l.ws, 4101);
+	ws_free(l.ws);
+	l = live_hello(&p, NULL);
+	for (int i = 0; i < 1000; i++)
+		ws_send(l.ws, 0x89, "hi", 2);
+	live_expect_close(l.ws, 4101);
+	ws_free(l.ws);
+}
+
+/* 1,000 places for those who have not said hello: silent strangers keep nobody out. (On a slow
+ * machine their time is over before.) */
+Test(live, silent_strangers)
+{
+	enum { STRANGERS = 1001 };
+	static struct ws *w[STRANGERS];
+	struct rlimit files = { .rlim_cur = 0 };
+	struct live_person p = live_person();
+	struct ws_frame f;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	for (int i = 0; i < STRANGERS; i++) {
+		w[i] = WS_OPEN(.path = NULL);
+		cr_assert_eq(w[i]->status, 101, "%d: %s", i, w[i]->head);
+	}
+	ws_free(live_hello(&p, NULL).ws);
+	f = ws_read(w[0], 15);
+	cr_expect_eq(f.kind, WS_CLOSE, "%d", f.kind);
+	cr_expect(f.code == 4100 || f.code == 4001, "%d", f.code);
+	for (int i = 0; i < STRANGERS; i++)
+		ws_free(w[i]);
 }
 
 Test(live, revoke)
