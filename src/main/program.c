@@ -8,6 +8,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "base/version.h"
 
 #define DEFAULT_PATH "/etc/codegram/codegram.conf"
@@ -46,6 +47,13 @@ keep_fixed(const struct form *form, struct settings *next, const struct settings
 	}
 }
 
+static void
+open_for_tests(struct program *p, const struct settings *settings)
+{
+	failpoint_open(arena_format(p->arena, "%s/fail", settings->RUN_DIR));
+	pace_set(settings->TEST_PACE);
+}
+
 bool
 program_load(struct program *p, const char *path)
 {
@@ -62,8 +70,7 @@ program_load(struct program *p, const char *path)
 		return false;
 	}
 	if (((struct settings *)conf.settings)->FAILPOINTS)
-		failpoint_open(arena_format(
-		    p->arena, "%s/fail", ((struct settings *)conf.settings)->RUN_DIR));
+		open_for_tests(p, conf.settings);
 	if (p->settings != NULL)
 		keep_fixed(&form_settings, conf.settings, p->settings);
 	p->conf = conf;

@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "queue/options.h"
 #include "store/outbox.h"
 
 enum {
-	LOOK_MS = 10000,   /* a FLUSHALL shows only by asking */
 	RUN_MS = 1000,     /* a restart of Redis, by its run_id */
 	FIGURES_MS = 2000, /* counters that need a query */
 	BUDGET_MS = 200,   /* of sending again, before others get their turn */
@@ -380,7 +380,7 @@ look(struct mover *m, bool *more)
 		all = all && t->settled;
 	}
 	m->look = !all;
-	m->look_after = clock_mono() + LOOK_MS * 1000;
+	m->look_after = clock_mono() + pace_us(PACE_OUTBOX_LOOK);
 	return OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/pace.h"
 #include "base/random.h"
 #include "relay/protocol.h"
 #include "relay/socket.h"
@@ -385,7 +386,7 @@ look_at_the_lists(struct relay *r)
 	struct connection *c, *after;
 	int64_t now = clock_mono();
 
-	while ((c = r->fresh.first) != NULL && now - c->since > HELLO_SECONDS * (int64_t)SECOND)
+	while ((c = r->fresh.first) != NULL && now - c->since > pace_us(PACE_LIVE_HELLO))
 		hub_close(r, c, CLOSE_NO_HELLO, "no hello in time");
 	for (c = r->soon.first; c != NULL; c = after) {
 		after = c->after;

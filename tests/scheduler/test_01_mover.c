@@ -5,7 +5,7 @@
 
 #include <sys/prctl.h>
 
-const char *const stack_options[] = { NULL };
+const char *const stack_options[] = { "--set", "FAILPOINTS=on", "--set", "TEST_PACE=20", NULL };
 
 /* Jobs stay where the mover puts them. */
 void
