@@ -31,7 +31,8 @@ write_configuration() {
 	mapfile -t -O "${#secrets[@]}" secrets < <(github_lines "$before")
 	for line in "DATABASE_URL=postgresql:///codegram?host=$run" "REDIS_URL=$redis_url" \
 		"${secrets[@]}" "FRONTEND_URL=$(public_url),http://localhost:$picked_port,http://localhost:3000" LOG_LEVEL=info "RUN_DIR=$run" \
-		"SQL_DIR=$root/sql" "RATE_LIMIT=$rate_limit" RELAY_DRAIN_SECONDS=2; do
+		"SQL_DIR=$root/sql" "RATE_LIMIT=$rate_limit" RELAY_DRAIN_SECONDS=2 \
+		"EXPECTED_PARTS=api-${pools// /,api-},relay,scheduler,worker"; do
 		[[ " ${sets[*]}" == *" ${line%%=*}="* ]] || printf '%s\n' "$line"
 	done >"$dir/codegram.conf.new"
 	((${#sets[@]} == 0)) || printf '%s\n' "${sets[@]}" >>"$dir/codegram.conf.new"

@@ -46,6 +46,7 @@ struct fault {
 	const char *message; /* for the answer instead of the row's, static or in the arena */
 	char
 	    story[FAULT_STORY_MAX]; /* for the log only: may name inner things, never secrets */
+	char code[24]; /* of who refused: a SQLSTATE, or the first word of Redis's error */
 	struct fault_field fields[FAULT_FIELDS_MAX];
 	size_t count;    /* further faulty fields are not kept */
 	int retry_after; /* seconds for Retry-After, 0: the row's default */
@@ -56,6 +57,9 @@ void fault_reset(struct fault *f);
 /* Keeps the first story and returns `e`, so `return fault(f, ERR_INTERNAL, "…")` reads well. */
 enum err fault(struct fault *f, enum err e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Keeps the first code. */
+void fault_word(struct fault *f, struct span code);
 
 /* Adds a faulty field. `code` and `message` must outlive the request. Returns ERR_INVALID. */
 enum err fault_field(

@@ -3,6 +3,9 @@
 -- name: schema_state() :one=schema_state
 select coalesce(max(number), 0) as number from schema_migrations;
 
+-- name: probe_write() :none
+select probe_write();
+
 -- name: language_list() :json_list
 select name, sum(count)::bigint as snippets_count
 from tally where kind = 'language' group by name having sum(count) > 0

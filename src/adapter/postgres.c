@@ -21,6 +21,7 @@ struct db {
 	PGconn *conn;
 	uint64_t serial;    /* of the connection; prepared statements belong to one */
 	int64_t away_until; /* clock_mono() */
+	char why[160];      /* it was away then */
 	struct scope *scope;
 	bool transaction, begun, failed;
 	int run; /* statements answered in this scope */
@@ -90,8 +91,8 @@ lost(struct db *db, const char *doing)
 {
 	const char *why = db->conn ? PQerrorMessage(db->conn) : "no connection";
 
-	fault(&db->scope->fault, ERR_AWAY, "PostgreSQL: %s: %.*s", doing,
-	    (int)strcspn(why, "\n"), why);
+	snprintf(db->why, sizeof(db->why), "%s: %.*s", doing, (int)strcspn(why, "\n"), why);
+	fault(&db->scope->fault, ERR_AWAY, "PostgreSQL: %s", db->why);
 	disconnect(db);
 	return ERR_AWAY;
 }
@@ -143,7 +144,8 @@ connect_now(struct db *db)
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
 	if (clock_mono() < db->away_until)
-		return fault(&db->scope->fault, ERR_AWAY, "PostgreSQL: was away a moment ago");
+		return fault(&db->scope->fault, ERR_AWAY,
+		    "PostgreSQL: was away a moment ago: %s", db->why);
 	db->conn = PQconnectStartParams(keys, values, 1);
 	if (db->conn == NULL)
 		return ERR_NO_MEMORY;
@@ -259,6 +261,7 @@ word_of(struct db *db, const char *statement, const PGresult *result)
 	word = constraint_word(db, result, word);
 	fault(&db->scope->fault, word, "PostgreSQL: %s: %s %s", statement, state ? state : "",
 	    text ? text : PQresStatus(PQresultStatus(result)));
+	fault_word(&db->scope->fault, span_of(state));
 	if (word == ERR_AWAY)
 		db->failed = true;
 	if (state != NULL && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))

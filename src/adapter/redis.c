@@ -22,6 +22,8 @@ struct redis {
 	struct redis_options options;
 	redisContext *context;
 	int64_t away_until; /* clock_mono() */
+	char why[160];      /* it was away then; `code` as the fault's */
+	char code[24];
 };
 
 struct redis *
@@ -54,11 +56,31 @@ redis_free(struct redis *r)
 static enum err
 away(struct redis *r, const char *doing, struct fault *f)
 {
-	fault(f, ERR_AWAY, "Redis: %s: %s", doing,
+	snprintf(r->why, sizeof(r->why), "%s: %s", doing,
 	    r->context && r->context->err ? r->context->errstr : "no connection");
+	fault(f, ERR_AWAY, "Redis: %s", r->why);
+	r->code[0] = '\0';
 	disconnect(r);
 	r->away_until = clock_mono() + AWAY_MS * 1000;
 	return ERR_AWAY;
+}
+
+static enum err
+was_away(const struct redis *r, struct fault *f)
+{
+	fault_word(f, span_of(r->code));
+	return fault(f, ERR_AWAY, "Redis: was away a moment ago: %s", r->why);
+}
+
+/* The text of an error reply; its first word is what to go by. */
+static enum err
+refused(enum err e, const char *doing, const char *text, struct fault *f)
+{
+	struct span rest = span_of(text);
+
+	fault(f, e, "Redis: %s%s%s", doing, *doing ? ": " : "", text ? text : "?");
+	fault_word(f, span_cut(&rest, ' '));
+	return e;
 }
 
 static redisContext *
@@ -88,30 +110,42 @@ call(struct redis *r, int words, const char **word)
 	return redisCommandArgv(r->context, words, word, NULL);
 }
 
+/* A password that is refused is refused for the next second, too. */
+static enum err
+log_in(struct redis *r, struct fault *f)
+{
+	const char *auth[] = { "AUTH", r->options.user, r->options.password };
+	redisReply *reply = call(r, 3, auth);
+	enum err e = OK;
+
+	if (reply == NULL)
+		return away(r, "AUTH", f);
+	if (reply->type == REDIS_REPLY_ERROR) {
+		e = refused(ERR_AWAY, "AUTH", reply->str, f);
+		snprintf(r->why, sizeof(r->why), "AUTH: %s", reply->str);
+		snprintf(r->code, sizeof(r->code), "%s", f->code);
+		r->away_until = clock_mono() + AWAY_MS * 1000;
+		disconnect(r);
+	}
+	freeReplyObject(reply);
+	return e;
+}
+
 static enum err
 connected(struct redis *r, struct fault *f)
 {
 	struct timeval limit = { r->options.timeout_ms / 1000,
 		(r->options.timeout_ms % 1000) * 1000 };
-	const char *auth[] = { "AUTH", r->options.user, r->options.password };
-	redisReply *reply;
-	bool refused;
 
 	if (r->context != NULL)
 		return OK;
 	if (clock_mono() < r->away_until)
-		return fault(f, ERR_AWAY, "Redis: was away a moment ago");
+		return was_away(r, f);
 	r->context = dial(r->options.url, limit);
 	if (r->context == NULL || r->context->err ||
 	    redisSetTimeout(r->context, limit) != REDIS_OK)
 		return away(r, "connecting", f);
-	if (r->options.password == NULL)
-		return OK;
-	reply = call(r, 3, auth);
-	refused = reply == NULL || reply->type == REDIS_REPLY_ERROR;
-	if (reply != NULL)
-		freeReplyObject(reply);
-	return refused ? away(r, "AUTH", f) : OK;
+	return r->options.password ? log_in(r, f) : OK;
 }
 
 /* The other side went away between calls; not a time-out. */
@@ -184,7 +218,7 @@ flat(redisReply *reply, struct redis_reply *out, struct scope *scope)
 	if (reply->type == REDIS_REPLY_ERROR) {
 		e = strncmp(reply->str, "ERR Function not found", 22) == 0 ? ERR_NOT_FOUND
 		                                                           : ERR_INTERNAL;
-		fault(&scope->fault, e, "Redis: %s", reply->str);
+		refused(e, "", reply->str, &scope->fault);
 	} else {
 		/* a list may be empty, an allocation not */
 		size_t bytes = (values_in(reply) + 1) * sizeof(*out->values);
@@ -346,8 +380,7 @@ static enum err
 integers(const redisReply *reply, int64_t *out, size_t max, size_t *count, struct fault *f)
 {
 	if (reply->type != REDIS_REPLY_ARRAY)
-		return fault(
-		    f, ERR_INTERNAL, "Redis: script: %s", reply->str ? reply->str : "?");
+		return refused(ERR_INTERNAL, "script", reply->str, f);
 	*count = reply->elements < max ? reply->elements : max;
 	for (size_t i = 0; i < *count; i++) {
 		if (reply->element[i]->type != REDIS_REPLY_INTEGER)
@@ -390,12 +423,13 @@ redis_ping(struct redis *r, struct fault *f)
 {
 	const char *word[] = { "PING" };
 	redisReply *reply;
-	bool pong;
+	enum err e = OK;
 
 	TRY(ask(r, 1, word, &reply, f));
-	pong = reply->type == REDIS_REPLY_STATUS;
+	if (reply->type != REDIS_REPLY_STATUS)
+		e = refused(ERR_AWAY, "PING", reply->str, f);
 	freeReplyObject(reply);
-	return pong ? OK : fault(f, ERR_AWAY, "Redis: PING was refused");
+	return e;
 }
 
 enum err

@@ -6,8 +6,8 @@
 #include "base/version.h"
 #include "model/metric.h"
 #include "queue/schedule_state.h"
+#include "service/health.h"
 #include "store/meta.h"
-#include "store/statements.h"
 #include "web/app.h"
 
 /* GET /languages: names with the number of public snippets. */
@@ -41,13 +41,60 @@ meta_health(struct request *r)
 	return reply_one(r, &rows);
 }
 
+/* What the last write of this worker came to. Whoever asks again within the second hears it
+ * again, unless the server answers nothing at all by now: /ready is open to everybody. */
+struct asked {
+	int64_t at; /* clock_mono() */
+	enum health health;
+};
+enum { ASK_EVERY = 1000 * 1000 };
+
+static enum health
+postgres_health(struct request *r)
+{
+	static struct asked last;
+	struct fault *f = &r->scope.fault;
+	enum health h;
+
+	if (last.at == 0 || clock_mono() - last.at >= ASK_EVERY) {
+		h = health_postgres(r->db, f);
+		last = (struct asked){ clock_mono(), h };
+		return h;
+	}
+	h = health_postgres_reads(r->db, f);
+	return h == HEALTH_OK ? last.health : h;
+}
+
+static enum health
+redis_health(struct request *r)
+{
+	static struct asked last;
+	struct scope scope = { .arena = r->scope.arena };
+	enum err e;
+
+	if (last.at == 0 || clock_mono() - last.at >= ASK_EVERY) {
+		last.health = health_redis(r->app->redis, &scope);
+		last.at = clock_mono();
+		return last.health;
+	}
+	e = redis_ping(r->app->redis, &scope.fault);
+	return e == OK ? last.health : health_of_redis(e, &scope.fault);
+}
+
 static void
-dependency(struct request *r, const char *name, const char *status, int64_t began)
+dependency(struct request *r, const char *name, enum health health, int64_t began)
 {
 	struct buf *out = &r->reply.data;
 
-	buf_format(out, "\"%s\":{\"status\":\"%s\",\"time_ms\":%.3f}", name, status,
-	    (double)(clock_mono() - began) / 1000);
+	buf_format(out, "\"%s\":{\"status\":\"%s\",\"time_ms\":%.3f}", name,
+	    health_word(health), (double)(clock_mono() - began) / 1000);
+}
+
+/* Reads go on from a server that takes no writes. */
+static bool
+serves_reads(enum health h)
+{
+	return h == HEALTH_OK || h == HEALTH_READ_ONLY || h == HEALTH_FULL;
 }
 
 /* An overdue one is for a person to look at, and no reason to send nobody here. */
@@ -122,38 +169,34 @@ ready_parts(struct request *r, struct lacking *lacking)
 	return OK;
 }
 
-/* GET /ready: each part with its time. Without Redis, or one of our own
- * programs, the service is degraded, and works. */
+/* GET /ready: each part with its time. Without Redis, one of our own
+ * programs or writes the service is degraded, and works. */
 enum err
 meta_ready(struct request *r)
 {
-	struct schema_state schema = { .number = 0 };
 	struct rows rows = reply_rows(r);
-	struct fault redis_fault = { .count = 0 };
 	struct lacking lacking = { .count = 0 };
 	struct buf *out = &r->reply.data;
 	int64_t began = clock_mono();
-	enum err db = q_schema_state(r->db, &schema), redis;
+	enum health db = postgres_health(r), redis;
 
-	if (db == OK && schema.number < SCHEMA_NUMBER)
-		db = fault(&r->scope.fault, ERR_AWAY,
-		    "the schema is older than this program: run "
-		    "codegramctl migrate");
 	buf_puts(out, "{\"checks\":{");
-	dependency(r, "postgresql", db == OK ? "ok" : "away", began);
+	dependency(r, "postgresql", db, began);
 	buf_char(out, ',');
 	began = clock_mono();
-	redis = redis_ping(r->app->redis, &redis_fault);
-	dependency(r, "redis", redis == OK ? "ok" : "away", began);
-	if (redis != OK)
+	redis = redis_health(r);
+	dependency(r, "redis", redis, began);
+	if (db != HEALTH_OK)
+		lacking.name[lacking.count++] = "postgresql";
+	if (redis != HEALTH_OK)
 		lacking.name[lacking.count++] = "redis";
-	if (db == OK)
-		db = ready_schedules(r, clock_mono());
+	if (serves_reads(db))
+		TRY(ready_schedules(r, clock_mono()));
 	TRY(ready_parts(r, &lacking));
 	buf_puts(out, "},\"degraded\":");
 	put_names(out, lacking.name, lacking.count);
 	buf_format(out, ",\"status\":\"%s\"}", lacking.count ? "degraded" : "ok");
-	if (db != OK) {
+	if (!serves_reads(db)) {
 		r->scope.fault.message = "PostgreSQL is away or not migrated";
 		return ERR_AWAY;
 	}

@@ -27,6 +27,7 @@ fault_reset(struct fault *f)
 {
 	f->message = NULL;
 	f->story[0] = '\0';
+	f->code[0] = '\0';
 	f->count = 0;
 	f->retry_after = 0;
 }
@@ -42,6 +43,14 @@ fault(struct fault *f, enum err e, const char *format, ...)
 		va_end(args);
 	}
 	return e;
+}
+
+void
+fault_word(struct fault *f, struct span code)
+{
+	if (f->code[0] == '\0')
+		snprintf(f->code, sizeof(f->code), "%.*s", (int)(code.len < 23 ? code.len : 23),
+		    code.ptr);
 }
 
 enum err

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "support/client.h"
 #include "support/load.h"
 #include "support/stack.h"
@@ -322,4 +323,121 @@ Test(dependencies, g_each_part_is_missed)
 	cr_expect(wait_until(ready_says, nothing, 10), "they run again");
 	cr_expect(wait_until(all_children, NULL, 10));
 	cr_expect_lt(metric("codegram_part_age_seconds{part=\"worker\"}"), 60);
+}
+
+/* ---- who takes no writes, though it answers */
+
+struct refusal {
+	const char *path, *word;
+};
+
+static bool
+ready_has(void *with)
+{
+	const struct refusal *w = with;
+	struct answer a = CALL("GET", "/ready");
+	bool so = a.status == 200 && strcmp(text_at(&a, w->path), w->word) == 0;
+
+	forget(&a);
+	return so;
+}
+
+static void
+expect_word(const char *path, const char *word)
+{
+	struct refusal w = { path, word };
+	char all[] = "";
+
+	if (!wait_until(ready_has, &w, 10)) {
+		struct answer a = CALL("GET", "/ready");
+		cr_expect(false, "%s is never %s: %s", path, word, a.body);
+		forget(&a);
+	}
+	if (strcmp(word, "ok") == 0)
+		cr_expect(wait_until(ready_says, all, 10), "and all is well");
+}
+
+static void
+redis_cli(const char *words)
+{
+	char command[1024], out[4096];
+	const char *argv[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "redis-cli -s '%s/run/redis.sock' %s", stack_dir(),
+	    words);
+	cr_assert_eq(run_command(argv, out, sizeof(out)), 0, "%s: %s", words, out);
+}
+
+Test(dependencies, h_redis_takes_no_writes)
+{
+	static const char path[] = "data.checks.redis.status";
+
+	expect_word(path, "ok");
+	redis_cli("CONFIG SET maxmemory 1");
+	expect_word(path, "full");
+	redis_cli("CONFIG SET maxmemory 0");
+	expect_word(path, "ok");
+	redis_cli("REPLICAOF 127.0.0.1 1");
+	expect_word(path, "read_only");
+	redis_cli("REPLICAOF NO ONE");
+	expect_word(path, "ok");
+	redis_cli("ACL SETUSER codegram-api resetpass '>another'");
+	redis_cli("CLIENT KILL TYPE normal SKIPME yes");
+	expect_word(path, "denied");
+	stack_part("restart-part", "redis"); /* reads its users anew */
+	expect_word(path, "ok");
+}
+
+Test(dependencies, h_postgresql_takes_no_writes)
+{
+	static const char path[] = "data.checks.postgresql.status";
+	char out[256];
+
+	stack_sql("alter system set default_transaction_read_only = on", out, sizeof(out));
+	stack_sql("select pg_reload_conf()", out, sizeof(out));
+	expect_word(path, "read_only");
+	stack_sql("alter system reset default_transaction_read_only", out, sizeof(out));
+	stack_sql("select pg_reload_conf()", out, sizeof(out));
+	expect_word(path, "ok");
+}
+
+/* A file system of its own for what does not fit into memory, with too little room. */
+Test(dependencies, h_postgresql_has_no_room)
+{
+	char command[1024], out[4096];
+	const char *argv[] = { "sh", "-c", command, NULL };
+
+	if (geteuid() != 0)
+		cr_skip("only root may mount");
+	snprintf(command, sizeof(command),
+	    "cd '%s/pg/base' && install -d -o codegram -g codegram -m 0700 pgsql_tmp && "
+	    "mount -t tmpfs -o size=64k,uid=$(id -u codegram),mode=0700 tmpfs pgsql_tmp 2>&1",
+	    stack_dir());
+	if (run_command(argv, out, sizeof(out)) != 0)
+		cr_skip("nothing can be mounted here");
+	expect_word("data.checks.postgresql.status", "full");
+	snprintf(command, sizeof(command), "umount -l '%s/pg/base/pgsql_tmp'", stack_dir());
+	cr_expect_eq(run_command(argv, out, sizeof(out)), 0, "%s", out);
+	expect_word("data.checks.postgresql.status", "ok");
+}
+
+/* However many ask: one write in a second, for all of them. */
+Test(dependencies, h_asking_is_cheap)
+{
+	static const char count[] =
+	    "select n_tup_upd from pg_stat_all_tables where relname = 'write_probe'";
+	long before = stack_count(count), after;
+	int64_t began = clock_mono();
+	struct answer a;
+
+	for (int i = 0; i < 300 || clock_mono() - began < 2000000; i++) {
+		a = CALL("GET", "/ready");
+		cr_expect_eq(a.status, 200);
+		forget(&a);
+	}
+	usleep(1100 * 1000); /* PostgreSQL tells its figures once in a second */
+	after = stack_count(count);
+	cr_expect_leq(
+	    after - before, (clock_mono() - began) / 1000000 + 2, "%ld writes", after - before);
+	cr_expect_geq(after - before, 1, "%ld writes", after - before);
 }
