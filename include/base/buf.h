@@ -1,5 +1,6 @@
-/* buf: text being written. Grows up to a ceiling; a failure sticks, so a writer checks once,
- * at the end, with buf_ok(). Owns its memory; escaping is in the verb's name. */
+/* buf: text being written. Grows up to a ceiling, `max` bytes and not one more; a failure
+ * sticks, so a writer checks once, at the end, with buf_ok(). Owns its memory; escaping is in
+ * the verb's name. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -39,29 +39,15 @@ buf_span(const struct buf *b)
 	return (struct span){ b->ptr, b->failed ? 0 : b->len };
 }
 
-const char *
-buf_text(struct buf *b)
-{
-	if (buf_room(b, 1) == NULL)
-		return "";
-	b->ptr[b->len] = '\0';
-	return b->ptr;
-}
-
-char *
-buf_room(struct buf *b, size_t len)
+/* Room behind the text; the ceiling is the caller's to ask. */
+static char *
+grow(struct buf *b, size_t len)
 {
 	size_t size = b->size ? b->size : 256;
 	char *grown;
 
-	if (b->failed)
-		return NULL;
 	if (b->ptr != NULL && len <= b->size - b->len)
 		return b->ptr + b->len;
-	if (len > b->max || b->len > b->max - len) {
-		b->failed = true;
-		return NULL;
-	}
 	while (size - b->len < len)
 		size *= 2;
 	if ((grown = realloc(b->ptr, size)) == NULL) {
@@ -71,6 +57,25 @@ buf_room(struct buf *b, size_t len)
 	b->ptr = grown;
 	b->size = size;
 	return b->ptr + b->len;
+}
+
+const char *
+buf_text(struct buf *b)
+{
+	if (b->failed || grow(b, 1) == NULL)
+		return "";
+	b->ptr[b->len] = '\0';
+	return b->ptr;
+}
+
+char *
+buf_room(struct buf *b, size_t len)
+{
+	if (b->failed || len > b->max || b->len > b->max - len) {
+		b->failed = true;
+		return NULL;
+	}
+	return grow(b, len);
 }
 
 void
@@ -122,7 +127,8 @@ buf_format(struct buf *b, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (len < 0 || (to = buf_room(b, (size_t)len + 1)) == NULL) {
+	if (len < 0 || buf_room(b, (size_t)len) == NULL ||
+	    (to = grow(b, (size_t)len + 1)) == NULL) {
 		b->failed = true;
 		return;
 	}
@@ -171,20 +177,13 @@ static const char json_escape[256] = {
 	[127] = 'u',
 };
 
-static char *
-json_escaped(char *to, unsigned char c)
+static void
+json_escaped(struct buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
+	const char text[6] = { '\\', json_escape[c], '0', '0', hex[c >> 4], hex[c & 15] };
 
-	*to++ = '\\';
-	*to++ = json_escape[c];
-	if (json_escape[c] == 'u') {
-		*to++ = '0';
-		*to++ = '0';
-		*to++ = hex[c >> 4];
-		*to++ = hex[c & 15];
-	}
-	return to;
+	buf_add(b, (struct span){ text, json_escape[c] == 'u' ? 6 : 2 });
 }
 
 void
@@ -194,14 +193,11 @@ buf_json(struct buf *b, struct span text)
 
 	for (; from < end; from++) {
 		unsigned char c = (unsigned char)*from;
-		char *to;
 		if (json_escape[c] == 0)
 			continue;
 		buf_add(b, (struct span){ run, (size_t)(from - run) });
 		run = from + 1;
-		if ((to = buf_room(b, 6)) == NULL)
-			return;
-		b->len = (size_t)(json_escaped(to, c) - b->ptr);
+		json_escaped(b, c);
 	}
 	buf_add(b, (struct span){ run, (size_t)(end - run) });
 }

@@ -53,11 +53,11 @@ Test(buf, grows_to_the_ceiling_and_then_failure_sticks)
 		buf_char(&small, 'x');
 	cr_assert(buf_ok(&small));
 	cr_assert_eq(small.len, 1000);
-	/* The room behind may be there: growth doubles. The ceiling says so all the same, or
-	 * says nothing; but what is over the size never fits. */
+	cr_assert_gt(small.size, 1000, "there is room behind it: growth doubles");
 	buf_add(&small, (struct span){ "", 0 });
 	cr_assert(buf_ok(&small));
-	cr_assert_null(buf_room(&small, 100));
+	cr_assert_eq(strlen(buf_text(&small)), 1000u, "the NUL is not counted");
+	cr_assert_null(buf_room(&small, 1), "the ceiling is where it was said to be");
 	cr_assert_not(buf_ok(&small));
 	buf_reset(&small);
 	cr_assert(buf_ok(&small));
@@ -91,9 +91,42 @@ Test(buf, no_failure_writes_past_the_ceiling)
 		for (int i = 0; i < 700 && buf_ok(&small); i++)
 			buf_json(&small, SPAN("\""));
 		cr_assert_not(buf_ok(&small));
-		/* Its memory doubles from 256, so a little more than the ceiling may fit. */
-		cr_assert_leq(small.len, max < 256 ? 256 : 2 * max);
+		cr_assert_leq(small.len, max);
 		buf_free(&small);
+	}
+}
+
+static void
+write_by(int verb, struct buf *to)
+{
+	switch (verb) {
+	case 0: buf_puts(to, "some text"); break;
+	case 1: buf_int(to, INT64_MIN); break;
+	case 2: buf_format(to, "%s %d", "some", 7); break;
+	case 3: buf_json_string(to, SPAN("a\"b\n\x01")); break;
+	case 4: buf_json_any(to, SPAN("a\xFF")); break;
+	case 5: buf_url(to, SPAN("a b/c")); break;
+	case 6: buf_base64url(to, "abcdefgh", 8); break;
+	default: buf_time(to, 0); break;
+	}
+}
+
+Test(buf, every_verb_may_fill_it_to_the_last_byte)
+{
+	for (int verb = 0; verb < 8; verb++) {
+		struct buf full, cut;
+		buf_reset(&b);
+		write_by(verb, &b);
+		buf_init(&full, b.len);
+		write_by(verb, &full);
+		cr_expect(buf_ok(&full), "verb %d", verb);
+		cr_expect_str_eq(buf_text(&full), buf_text(&b), "verb %d", verb);
+		buf_init(&cut, b.len - 1);
+		write_by(verb, &cut);
+		cr_expect_not(buf_ok(&cut), "verb %d", verb);
+		cr_expect_lt(cut.len, b.len, "verb %d", verb);
+		buf_free(&full);
+		buf_free(&cut);
 	}
 }
 
