@@ -128,6 +128,9 @@ set_texts(const struct field *f, struct texts *out, struct span text, const char
 		if ((out->items[out->count++] = arena_text(scope->arena, item)) == NULL)
 			return ERR_NO_MEMORY;
 	}
+	if ((int64_t)out->count < f->min)
+		return fault_field(
+		    &scope->fault, where, "TOO_FEW", "has too few items", f->min);
 	return worst;
 }
 

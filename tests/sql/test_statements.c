@@ -148,6 +148,50 @@ Test(statements, roles_are_refused_the_rest)
 	}
 }
 
+/* Those that nothing of a person's reaches: what is written there is made by programs. */
+static const char *const inner_checks[] = { "blocks_not_oneself", "cron_slot_state_check",
+	"github_connections_state_check", "github_syncs_kind_check", "github_syncs_state_check",
+	"notifications_type_check", "outbox_kind_check", "refresh_tokens_check",
+	"repositories_sync_state_check", "sessions_ended_by_check", "users_role_check",
+	"users_username_check" };
+
+static bool
+is_answered(struct span name)
+{
+	for (size_t i = 0; i < sizeof(inner_checks) / sizeof(*inner_checks); i++)
+		if (span_is(name, inner_checks[i]))
+			return true;
+	for (const struct db_constraint *c = store_constraints; c->name != NULL; c++)
+		if (span_is(name, c->name))
+			return c->field != NULL && c->code != NULL && c->message != NULL;
+	return false;
+}
+
+/* A CHECK that a form's value can reach names the field, or the answer is a riddle. */
+Test(statements, every_check_has_an_answer)
+{
+	char names[8192];
+	struct span rest;
+	size_t count = 0;
+
+	stack_sql(
+	    "select coalesce(string_agg(conname, ',' order by conname), '') "
+	    "from pg_constraint where contype = 'c' and connamespace = 'public'::regnamespace",
+	    names, sizeof(names));
+	for (rest = span_of(names); rest.ptr != NULL; count++) {
+		struct span name = span_cut(&rest, ',');
+		cr_expect(is_answered(name), "%.*s is in no table of answers", (int)name.len,
+		    name.ptr);
+	}
+	cr_expect_gt(count, 15u);
+	for (const struct db_constraint *c = store_constraints; c->name != NULL; c++) {
+		char sql[256];
+		snprintf(sql, sizeof(sql),
+		    "select count(*) from pg_constraint where conname = '%s'", c->name);
+		cr_expect_eq(stack_count(sql), 1, "%s is no constraint", c->name);
+	}
+}
+
 /* The like_part() of filters finds % and _ as themselves. */
 Test(statements, like_is_literal)
 {

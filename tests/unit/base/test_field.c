@@ -31,7 +31,7 @@ static const struct rule colour = { "NOT_A_CHOICE", "must be a colour", NULL, co
 
 static const struct field fields[] = {
 	{ "text", FIELD_TEXT, 0, offsetof(struct sample, text), 2, 5, 0, NULL, &lower, "" },
-	{ "texts", FIELD_TEXTS, 0, offsetof(struct sample, texts), 0, 3, 4, NULL, &lower, "" },
+	{ "texts", FIELD_TEXTS, 0, offsetof(struct sample, texts), 1, 3, 4, NULL, &lower, "" },
 	{ "number", FIELD_INT, 0, offsetof(struct sample, number), 1, 100, 0, "20", NULL, "" },
 	{ "free_number", FIELD_INT, 0, offsetof(struct sample, free_number), 0, 0, 0, NULL,
 	    NULL, "" },
@@ -72,7 +72,8 @@ static const struct {
 	{ "text", "\xC3\xA4\xC3\xA4\xC3\xA4", "NOT_LOWER",
 	    0 }, /* 3 code points, not too long */
 	{ "texts", "a,b,c", NULL, 0 },
-	{ "texts", "", NULL, 0 },
+	{ "texts", "", "TOO_FEW", 1 },
+	{ "texts", " ,, ", "TOO_FEW", 1 },
 	{ "texts", "a,b,c,d", "TOO_MANY", 3 },
 	{ "texts", "abcde,b", "TOO_LONG", 4 },
 	{ "texts", "a,B", "NOT_LOWER", 0 },
