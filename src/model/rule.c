@@ -146,23 +146,36 @@ segment_ok(struct span text, bool empty_ok)
 	return len == 0 ? empty_ok : !(dots == len && len <= 2);
 }
 
-/* Goes behind the frontend's origin in a Location header: a path and a query of RFC 3986's
- * characters, nothing that any browser could take for a host. */
+/* Of a query or a fragment: no bad escape, no escaped control character. */
+static bool
+escapes_ok(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		int high = i + 2 < text.len ? span_hex(text.ptr[i + 1]) : -1;
+		int low = i + 2 < text.len ? span_hex(text.ptr[i + 2]) : -1;
+		if (text.ptr[i] == '%' && (high < 2 || low < 0 || (high == 7 && low == 15)))
+			return false;
+	}
+	return true;
+}
+
+/* Goes behind the frontend's origin in a Location header: a path, a query and a fragment (many
+ * frontends route by it) of RFC 3986's characters, nothing that any browser could take for a
+ * host. */
 static bool
 return_to_ok(struct span text)
 {
-	struct span query = text, path = span_cut(&query, '?');
+	struct span fragment = text, query = span_cut(&fragment, '#'),
+	            path = span_cut(&query, '?');
 
 	for (size_t i = 0; i < text.len; i++)
 		if ((unsigned char)text.ptr[i] <= 0x20 || (unsigned char)text.ptr[i] >= 0x7f ||
-		    strchr("\"#<>\\^`{|}", text.ptr[i]) != NULL)
+		    strchr("\"<>\\^`{|}", text.ptr[i]) != NULL)
 			return false;
-	for (size_t i = 0; i < query.len; i++) {
-		int high = i + 2 < query.len ? span_hex(query.ptr[i + 1]) : -1;
-		int low = i + 2 < query.len ? span_hex(query.ptr[i + 2]) : -1;
-		if (query.ptr[i] == '%' && (high < 2 || low < 0 || (high == 7 && low == 15)))
-			return false;
-	}
+	if (fragment.len > 0 && memchr(fragment.ptr, '#', fragment.len) != NULL)
+		return false;
+	if (!escapes_ok(query) || !escapes_ok(fragment))
+		return false;
 	if (path.len == 0 || path.ptr[0] != '/')
 		return false;
 	span_cut(&path, '/');
