@@ -23,6 +23,34 @@ release(void *json)
 	json_decref(json);
 }
 
+/* In our words: Jansson's name its own flags, and quote what may not be visible. */
+static const char *
+what_is_wrong(const json_error_t *error)
+{
+	switch (json_error_code(error)) {
+	case json_error_stack_overflow: return "too many lists and objects in one another";
+	case json_error_premature_end_of_input: return "it ends too early";
+	case json_error_end_of_input_expected: return "something stands behind its end";
+	case json_error_invalid_utf8: return "it is not UTF-8";
+	case json_error_duplicate_key: return "a name is there twice";
+	case json_error_numeric_overflow: return "a number is too large";
+	case json_error_null_character:
+	case json_error_null_byte_in_key: return "texts must not hold U+0000";
+	default: return "this is no JSON";
+	}
+}
+
+/* What editors and other languages put before a text (RFC 8259, section 8.1: not in JSON). */
+static const char *
+first_mark(struct span text)
+{
+	if (span_starts(text, SPAN("\xEF\xBB\xBF")))
+		return "The body begins with a byte order mark: send it without";
+	if (span_starts(text, SPAN("\xFE\xFF")) || span_starts(text, SPAN("\xFF\xFE")))
+		return "The body is UTF-16: send it in UTF-8";
+	return NULL;
+}
+
 enum err
 json_object_of(struct span text, struct json_t **out, struct scope *scope)
 {
@@ -31,9 +59,13 @@ json_object_of(struct span text, struct json_t **out, struct scope *scope)
 	    json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &error);
 
 	if (json == NULL) {
-		scope->fault.message = arena_format(scope->arena,
-		    "The body is not valid JSON: line %d, column %d: %s", error.line,
-		    error.column, error.text);
+		scope->fault.message = first_mark(text);
+		if (text.len == 0)
+			scope->fault.message = "The body is empty: send a JSON object";
+		if (scope->fault.message == NULL)
+			scope->fault.message = arena_format(scope->arena,
+			    "The body is not valid JSON: line %d, column %d: %s", error.line,
+			    error.column, what_is_wrong(&error));
 		return fault(&scope->fault, ERR_BAD_JSON, "JSON: %s", error.text);
 	}
 	if (!arena_defer(scope->arena, release, json))
@@ -74,6 +106,9 @@ fill_texts(const struct field *f, const json_t *list, struct texts *out, const c
 	if (f->max > 0 && (int64_t)json_array_size(list) > f->max)
 		return fault_field(
 		    &scope->fault, where, "TOO_MANY", "has too many items", f->max);
+	if ((int64_t)json_array_size(list) < f->min)
+		return fault_field(
+		    &scope->fault, where, "TOO_FEW", "has too few items", f->min);
 	out->items = arena_alloc(scope->arena, json_array_size(list) * sizeof(*out->items) + 1);
 	if (out->items == NULL)
 		return ERR_NO_MEMORY;

@@ -240,6 +240,40 @@ Test(json, broken_bodies)
 	    strstr(scope.fault.message, "line 2, column 6"), "%s", scope.fault.message);
 }
 
+static const struct {
+	struct span body;
+	const char *said;
+} reasons[] = {
+	{ { "", 0 }, "The body is empty" },
+	{ { "[]", 2 }, "must be a JSON object" },
+	{ { "{\"a\":1", 6 }, "it ends too early" },
+	{ { "{} x", 4 }, "something stands behind its end" },
+	{ { "{\"a\":\"\xFF\"}", 9 }, "it is not UTF-8" },
+	{ { "{\"a\":\"\\u0000\"}", 14 }, "texts must not hold U+0000" },
+	{ { "{\"\\u0000\":1}", 12 }, "texts must not hold U+0000" },
+	{ { "{\"a\":1,\"a\":2}", 13 }, "a name is there twice" },
+	{ { "{\"a\":1e999}", 11 }, "a number is too large" },
+	{ { "{\"a\":99999999999999999999}", 26 }, "a number is too large" },
+	{ { "{'a':1}", 7 }, "this is no JSON" },
+	{ { "{\"a\":\xE2\x80\x8B 1}", 11 }, "this is no JSON" },
+	{ { "\xEF\xBB\xBF{}", 5 }, "begins with a byte order mark" },
+	{ { "\xFF\xFE{\0}\0", 6 }, "UTF-16" },
+	{ { "\xFE\xFF\0{\0}", 6 }, "UTF-16" },
+};
+
+/* A person reads it: no words of a library, nothing invisible. */
+Test(json, the_reason_is_in_our_words)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		cr_expect_eq(fill(reasons[i].body), ERR_BAD_JSON, "%zu", i);
+		cr_expect_not_null(strstr(scope.fault.message, reasons[i].said), "%zu: %s", i,
+		    scope.fault.message);
+		for (const char *c = scope.fault.message; *c != '\0'; c++)
+			cr_expect(*c >= ' ' && *c < 0x7f, "%zu: %s", i, scope.fault.message);
+		cr_expect_null(strstr(scope.fault.message, "JSON_"));
+	}
+}
+
 Test(json, every_cut_of_a_good_body)
 {
 	static const char good[] =
