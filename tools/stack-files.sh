@@ -53,21 +53,23 @@ write_configuration() {
 }
 
 write_nginx() {
-	local file origins='' origin login_rate=60r/m login_burst=20 limit=${connections:-200} cache_zone=codegram
+	local file origins='' frontend='' origin login_rate=60r/m login_burst=20 limit=${connections:-200} cache_zone=codegram
 	if [[ $rate_limit == off ]]; then
 		login_rate=100000r/s login_burst=10000 limit=${connections:-60000}
 	fi
 	[[ $cache == on ]] || cache_zone=off
 	for origin in $(sed -n 's/^FRONTEND_URL=//p' "$dir/codegram.conf" | tr ',' ' '); do
 		# A regular expression: nginx compares plain texts in any case.
-		[[ $origin =~ ^https?://[^/]+ ]] && origins+="\"~^${BASH_REMATCH[0]//./[.]}\$\" \$http_origin;"$'\n\t'
+		[[ $origin =~ ^https?://[^/]+ ]] || continue
+		origins+="\"~^${BASH_REMATCH[0]//./[.]}\$\" \$http_origin;"$'\n\t'
+		[[ -n $frontend ]] || frontend=${BASH_REMATCH[0]}
 	done
 	for file in "$root"/nginx/*.conf; do
 		fill "$file" USER '' CONF_DIR "$dir/nginx" RUN_DIR "$run" LOG_DIR "$dir/log/nginx" \
 			PID_FILE "$dir/nginx/nginx.pid" TEMP_DIR "$dir/nginx/temp" \
 			SITE_DIR "$root/nginx/site" CACHE_DIR "$dir/nginx/cache" CACHE "$cache_zone" LISTEN "$bind:$picked_port" \
 			LOGIN_RATE "$login_rate" LOGIN_BURST "$login_burst" CONNECTIONS "$limit" \
-			ORIGINS "$origins" >"$dir/nginx/${file##*/}"
+			ORIGINS "$origins" FRONTEND "$frontend" >"$dir/nginx/${file##*/}"
 	done
 	[[ $pools == 'login all meta' ]] || write_pools >"$dir/nginx/pools.conf"
 }

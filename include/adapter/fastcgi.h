@@ -28,6 +28,10 @@ bool fastcgi_accept(struct fastcgi *f);
 /* A parameter of the request, e.g. "REQUEST_URI"; empty when it was not sent. */
 struct span fastcgi_param(struct fastcgi *f, const char *name);
 
+/* The one of several of that name, from 0, in the order of the request's lines; ptr is NULL
+ * after the last. */
+struct span fastcgi_param_at(struct fastcgi *f, const char *name, size_t which);
+
 /* Less than `size` at the end of the body; what it returns is what was read. */
 size_t fastcgi_read(struct fastcgi *f, char *to, size_t size);
 

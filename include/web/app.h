@@ -63,6 +63,16 @@ enum err authenticate(struct request *r);
 enum err rate_limit(struct request *r);
 enum err validate(struct request *r);
 
+/* What an allowed origin may see of the answer. */
+void cors_headers(struct request *r);
+
+/* Whether the client prefers `value` for `name` (RFC 7240); both in any case. */
+bool prefers(const struct request *r, const char *name, const char *value);
+
+/* application/x-www-form-urlencoded decoding of one name or value; false: a bad escape, NUL or
+ * bad UTF-8 (or no memory). */
+bool query_decode(struct span raw, struct arena *arena, struct span *out);
+
 /* Before a personal token is looked up (ERR_TOO_MANY), and when there is none. */
 enum err may_guess(struct request *r);
 void guessed_wrong(struct request *r);

@@ -41,6 +41,7 @@ struct reply {
 	struct buf data;    /* JSON of the thing or the list; kept over requests */
 	struct buf headers; /* whole lines, for what only some answers carry */
 	const char *content_type;
+	const char *challenge; /* of a 401; NULL: the bearer token's */
 	int64_t page, limit, total;
 	bool more;
 	const char *next_cursor;
@@ -59,7 +60,7 @@ struct request {
 	struct app *app;
 	struct db *db;
 	const struct route *route;
-	bool head, strict, cors_allowed;
+	bool head, strict, cors_allowed; /* cors_allowed: the origin is one of ours */
 	struct span method, path, query, origin, address, id;
 	struct span segment[SEGMENTS_MAX]; /* decoded */
 	size_t segments;
@@ -67,7 +68,7 @@ struct request {
 	struct viewer viewer;
 	struct allowance allowance;
 	const void *form;
-	struct span body; /* of routes whose form is raw_body */
+	struct span body; /* of routes whose form is raw_body, after raw_body() */
 	struct reply reply;
 	const struct session_ended *ended; /* sessions that it ended */
 	size_t ended_count;
@@ -76,6 +77,7 @@ struct request {
 	    wakes; /* it left something in the outbox: the scheduler is woken when it is done */
 	const char *step; /* the one it is in, or ended in */
 	int64_t began;    /* clock_mono() */
+	int64_t second;   /* since 1970, in which it began */
 };
 
 /* The path parameter of that name as a UUID; ERR_NOT_FOUND when it is none, since nothing can
@@ -94,8 +96,19 @@ viewer_id(const struct request *r)
 	return r->viewer.id;
 }
 
-/* A header of the request, as CGI names it: "HTTP_IF_MATCH". */
+/* A header of the request, as CGI names it: "HTTP_IF_MATCH". The first line of several. */
 struct span request_header(const struct request *r, const char *name);
+
+/* A header that is a list: all its lines as one, with commas (RFC 9110, section 5.3; cookies
+ * with semicolons). */
+struct span request_list(const struct request *r, const char *name);
+
+/* Reads the body of a route whose form is raw_body into r->body: for a handler that has looked
+ * at the headers and wants it. ERR_TOO_LARGE, ERR_WRONG_TYPE. */
+enum err raw_body(struct request *r);
+
+/* `prefix` and one more segment or value, percent-encoded; NULL: no memory. For Location. */
+const char *url_of(struct request *r, const char *prefix, const char *last);
 
 /* ERR_CHANGED unless If-Match is absent, * or of this version. */
 enum err if_match(struct request *r, int64_t version);
@@ -119,10 +132,15 @@ enum err reply_redirect(struct request *r, const char *url);
 /* Ends a handler whose transaction is to be committed although the answer is an error. */
 enum err reply_error_commit(struct request *r, enum err e);
 
-/* Cookies as CodeGram sets them: __Host-, Secure, HttpOnly, Path=/. `seconds` 0 takes it away. */
+/* Cookies as CodeGram sets them: __Host-, Secure, HttpOnly, Path=/. `of` tells those of a kind
+ * apart ("": there is one). `seconds` 0 takes it away. */
 enum { COOKIE_REFRESH, COOKIE_LOGIN };
-struct span request_cookie(const struct request *r, int cookie);
-void reply_cookie(struct request *r, int cookie, const char *value, int64_t seconds);
+struct span request_cookie(const struct request *r, int cookie, const char *of);
+void reply_cookie(
+    struct request *r, int cookie, const char *of, const char *value, int64_t seconds);
+
+/* Takes away those of a kind that the browser has but for the `most` youngest, some at a time. */
+void reply_cookies_bound(struct request *r, int cookie, size_t most);
 
 /* A page of ours speaks, not a stranger's in the same browser: to be asked before a cookie
  * counts. ERR_BAD_ORIGIN, ERR_FORBIDDEN. */

@@ -113,6 +113,17 @@ fastcgi_param(struct fastcgi *f, const char *name)
 	return span_of(FCGX_GetParam(name, f->request.envp));
 }
 
+struct span
+fastcgi_param_at(struct fastcgi *f, const char *name, size_t which)
+{
+	size_t len = strlen(name);
+
+	for (char **at = f->request.envp; at != NULL && *at != NULL; at++)
+		if (strncmp(*at, name, len) == 0 && (*at)[len] == '=' && which-- == 0)
+			return span_of(*at + len + 1);
+	return (struct span){ NULL, 0 };
+}
+
 size_t
 fastcgi_read(struct fastcgi *f, char *to, size_t size)
 {

@@ -1,5 +1,7 @@
 /* auth: signing in by GitHub, in a browser (a redirect there, a redirect back) or by a client
  * that got GitHub's code itself. */
+#include <stdio.h>
+
 #include "adapter/crypto.h"
 #include "api/routes.h"
 #include "api/tokens.h"
@@ -12,7 +14,7 @@
 #include "store/auth.h"
 #include "web/app.h"
 
-enum { LOGIN_SECONDS = 600, SECRET_BYTES = 32, COOKIE_MAX = 4096 };
+enum { LOGIN_SECONDS = 600, SECRET_BYTES = 32, COOKIE_MAX = 4096, NAME_LEN = 8, JOURNEYS = 4 };
 
 #define BOUND_TO SPAN("oauth-state")
 
@@ -53,12 +55,20 @@ make_word(struct request *r)
 }
 
 /* ---- the cookie between going and coming back: when, state, verifier, return_to; sealed, so
- * that only this browser knows it and nobody can change it */
+ * that only this browser knows it and nobody can change it. Each journey has one of its own,
+ * named by the beginning of its state: tabs of one browser don't take one another's place. */
 
 struct journey {
 	struct span state;
 	const char *verifier, *return_to;
+	char name[NAME_LEN + 1]; /* of its cookie; "": it has none */
 };
+
+static void
+name_of(const char *state, char name[NAME_LEN + 1])
+{
+	snprintf(name, NAME_LEN + 1, "%s", state);
+}
 
 static enum err
 put_journey(struct request *r, const char *state, const char *verifier, const char *return_to)
@@ -66,6 +76,7 @@ put_journey(struct request *r, const char *state, const char *verifier, const ch
 	const char *plain = arena_format(r->scope.arena, "%lld\n%s\n%s\n%s",
 	               (long long)(clock_now() / 1000000), state, verifier, return_to),
 	           *text;
+	char name[NAME_LEN + 1];
 	struct span record;
 
 	if (plain == NULL)
@@ -73,7 +84,9 @@ put_journey(struct request *r, const char *state, const char *verifier, const ch
 	TRY(seal(&r->app->seal, span_of(plain), BOUND_TO, &record, &r->scope));
 	if ((text = base64_text(r, record.ptr, record.len)) == NULL)
 		return ERR_NO_MEMORY;
-	reply_cookie(r, COOKIE_LOGIN, text, LOGIN_SECONDS);
+	name_of(state, name);
+	reply_cookies_bound(r, COOKIE_LOGIN, JOURNEYS - 1);
+	reply_cookie(r, COOKIE_LOGIN, name, text, LOGIN_SECONDS);
 	return OK;
 }
 
@@ -86,9 +99,9 @@ stranger(struct request *r, const char *story)
 }
 
 static enum err
-open_cookie(struct request *r, struct span *plain)
+open_cookie(struct request *r, const char *name, struct span *plain)
 {
-	struct span cookie = request_cookie(r, COOKIE_LOGIN), record;
+	struct span cookie = request_cookie(r, COOKIE_LOGIN, name), record;
 	char *bytes;
 	enum err e;
 
@@ -113,7 +126,8 @@ take_journey(struct request *r, const char *state, struct journey *out)
 	struct span rest, given = span_of(state);
 	int64_t began = 0, now = clock_now() / 1000000;
 
-	TRY(open_cookie(r, &rest));
+	name_of(state, out->name);
+	TRY(open_cookie(r, out->name, &rest));
 	span_int(span_cut(&rest, '\n'), &began);
 	out->state = span_cut(&rest, '\n');
 	out->verifier = arena_text(r->scope.arena, span_cut(&rest, '\n'));
@@ -203,9 +217,9 @@ auth_callback(struct request *r)
 	struct sign_in done;
 	struct pair pair;
 
-	reply_cookie(r, COOKIE_LOGIN, "", 0);
 	TRY(is_configured(r));
 	TRY(take_journey(r, in->state, &journey));
+	reply_cookie(r, COOKIE_LOGIN, journey.name, "", 0);
 	if (in->error != NULL)
 		return github_refused(r, in->error);
 	if (in->code == NULL)
@@ -234,7 +248,7 @@ auth_code(struct request *r)
 	if (journey.verifier == NULL) {
 		TRY(from_our_page(r));
 		TRY(take_journey(r, in->state, &journey));
-		reply_cookie(r, COOKIE_LOGIN, "", 0);
+		reply_cookie(r, COOKIE_LOGIN, journey.name, "", 0);
 	}
 	TRY(run_sign_in(r, in->code, journey.verifier, journey.state, &done));
 	pair = pair_of(&done);

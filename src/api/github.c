@@ -125,7 +125,7 @@ enum err
 github_contributions(struct request *r)
 {
 	const struct contribution_year *in = r->form;
-	const char *username;
+	const char *username, *at;
 	int64_t year = in->year ? in->year : this_year();
 	struct rows rows = reply_rows(r);
 	struct contribution_state is;
@@ -146,10 +146,11 @@ github_contributions(struct request *r)
 	buf_format(&r->reply.data,
 	    "{\"year\":%lld,\"job\":{\"id\":\"%s\",\"queue\":\"github-sync\"}}",
 	    (long long)year, asked.job_id);
-	return accepted(r,
-	    arena_format(r->scope.arena, API_PREFIX "/github/contributions/%s?year=%lld",
-	        username, (long long)year),
-	    &rows);
+	at = url_of(r, API_PREFIX "/github/contributions/", username);
+	if (at == NULL)
+		return ERR_NO_MEMORY;
+	return accepted(
+	    r, arena_format(r->scope.arena, "%s?year=%lld", at, (long long)year), &rows);
 }
 
 /* GET /users/:username/contributions */

@@ -129,7 +129,7 @@ read_options(struct request *r, const char *opts, struct queue_item *item)
 static enum err
 reply_added(struct request *r, const char *queue, const struct queue_item *item)
 {
-	const char *at = arena_format(r->scope.arena, API_PREFIX "/admin/jobs/%s", item->id);
+	const char *at = url_of(r, API_PREFIX "/admin/jobs/", item->id);
 	struct view_job v = { .queue = queue,
 		.job = { .id = item->id,
 		    .name = item->name,

@@ -23,11 +23,8 @@ session_me(struct request *r)
 static enum err
 refused(struct request *r, enum err e, bool cookie)
 {
-	if (e == ERR_BAD_TOKEN || e == ERR_OLD_TOKEN)
-		reply_header(r, "WWW-Authenticate",
-		    "Bearer realm=\"codegram\", error=\"invalid_token\"");
 	if (cookie && (e == ERR_BAD_TOKEN || e == ERR_OLD_TOKEN || e == ERR_SUSPENDED))
-		reply_cookie(r, COOKIE_REFRESH, "", 0);
+		reply_cookie(r, COOKIE_REFRESH, "", "", 0);
 	return e;
 }
 
@@ -84,9 +81,11 @@ session_refresh(struct request *r)
 	enum err e;
 
 	if (cookie) {
-		token = request_cookie(r, COOKIE_REFRESH);
-		if (token.len == 0)
-			return refused(r, ERR_NO_TOKEN, false);
+		token = request_cookie(r, COOKIE_REFRESH, "");
+		if (token.len == 0) {
+			r->scope.fault.message = "Refresh token required";
+			return ERR_NO_TOKEN;
+		}
 		TRY(from_our_page(r));
 	}
 	e = rotate(r, token, cookie);
@@ -117,8 +116,8 @@ session_logout(struct request *r)
 
 	TRY(end_sessions(r, in->scope == LOGOUT_THIS ? this : none,
 	    in->scope == LOGOUT_OTHERS ? this : none, "logout"));
-	if (in->scope != LOGOUT_OTHERS && request_cookie(r, COOKIE_REFRESH).len > 0)
-		reply_cookie(r, COOKIE_REFRESH, "", 0);
+	if (in->scope != LOGOUT_OTHERS && request_cookie(r, COOKIE_REFRESH, "").len > 0)
+		reply_cookie(r, COOKIE_REFRESH, "", "", 0);
 	return reply_none(r);
 }
 

@@ -29,7 +29,7 @@ tokens_put(struct request *r, const struct pair *pair, bool cookie)
 	buf_format(out, "\"accessToken\":\"%s\"", token);
 	TRY(jwt_mint(&r->app->refresh, &refresh, &token, &r->scope));
 	if (cookie)
-		reply_cookie(r, COOKIE_REFRESH, token, pair->expires - pair->access_issued);
+		reply_cookie(r, COOKIE_REFRESH, "", token, pair->expires - pair->access_issued);
 	else
 		buf_format(out, ",\"refreshToken\":\"%s\"", token);
 	buf_format(out, ",\"expiresIn\":%lld",

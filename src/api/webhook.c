@@ -24,19 +24,27 @@ hex_bytes(struct span hex, unsigned char out[SHA256_BYTES])
 	return true;
 }
 
-static bool
-is_signed(const struct request *r)
+/* The signature's form is looked at before the body is read: strangers' megabytes are not worth
+ * it. nginx looks, too (server.conf). */
+static enum err
+check_signature(struct request *r)
 {
 	struct span given = request_header(r, "HTTP_X_HUB_SIGNATURE_256"),
 	            secret = span_of(r->app->settings->GITHUB_WEBHOOK_SECRET);
 	unsigned char wanted[SHA256_BYTES], had[SHA256_BYTES];
 
-	if (secret.len == 0 || !span_starts(given, SPAN("sha256=")))
-		return false;
-	given.ptr += 7;
-	given.len -= 7;
+	r->reply.challenge = "X-Hub-Signature-256 realm=\"codegram\"";
+	r->scope.fault.message = "The signature does not fit";
+	if (secret.len == 0 || !span_starts(given, SPAN("sha256=")) ||
+	    !hex_bytes((struct span){ given.ptr + 7, given.len - 7 }, had))
+		return ERR_BAD_TOKEN;
+	r->scope.fault.message = NULL;
+	TRY(raw_body(r));
 	crypto_hmac(secret, r->body, wanted);
-	return hex_bytes(given, had) && crypto_equal(wanted, had, sizeof(wanted));
+	if (crypto_equal(wanted, had, sizeof(wanted)))
+		return OK;
+	r->scope.fault.message = "The signature does not fit";
+	return ERR_BAD_TOKEN;
 }
 
 static bool
@@ -51,6 +59,22 @@ is_word(struct span text, size_t most)
 			return false;
 	}
 	return true;
+}
+
+/* All that is wrong at once. A header is named by its name. */
+static enum err
+check_headers(struct request *r, struct span delivery, struct span event)
+{
+	static const char words[] = "must be there: letters, digits, - and _";
+	enum err e = OK;
+
+	if (!is_word(delivery, DELIVERY_MAX))
+		e = fault_field(
+		    &r->scope.fault, "X-GitHub-Delivery", "BAD_HEADER", words, DELIVERY_MAX);
+	if (!is_word(event, EVENT_MAX))
+		e = fault_field(
+		    &r->scope.fault, "X-GitHub-Event", "BAD_HEADER", words, EVENT_MAX);
+	return e;
 }
 
 static int64_t
@@ -90,13 +114,8 @@ github_webhook(struct request *r)
 	struct json_t *event;
 	int64_t owner;
 
-	if (!is_signed(r)) {
-		r->scope.fault.message = "The signature does not fit";
-		return ERR_BAD_TOKEN;
-	}
-	if (!is_word(delivery, DELIVERY_MAX) || !is_word(name, EVENT_MAX))
-		return fault(&r->scope.fault, ERR_INVALID,
-		    "X-GitHub-Delivery or X-GitHub-Event is missing");
+	TRY(check_signature(r));
+	TRY(check_headers(r, delivery, name));
 	TRY(read_event(r, &event));
 	json_get_text(event, "action", &action);
 	repository = json_get_object(event, "repository");

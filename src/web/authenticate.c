@@ -14,15 +14,6 @@
 enum { PERSONAL_LEN = 4 + 43 };
 
 static enum err
-refuse(struct request *r, enum err e)
-{
-	reply_header(r, "WWW-Authenticate",
-	    e == ERR_NO_TOKEN ? "Bearer realm=\"codegram\""
-	                      : "Bearer realm=\"codegram\", error=\"invalid_token\"");
-	return e;
-}
-
-static enum err
 scope_missing(struct request *r, const char *scope)
 {
 	reply_header(r, "WWW-Authenticate",
@@ -79,8 +70,7 @@ check_personal(struct request *r, struct span token)
 	}
 	if (e == ERR_BAD_TOKEN)
 		guessed_wrong(r);
-	if (e != OK)
-		return e == ERR_BAD_TOKEN ? refuse(r, e) : e;
+	TRY(e);
 	r->viewer.id = owner.id;
 	r->viewer.admin = owner.may_admin && strcmp(owner.role, "admin") == 0;
 	snprintf(r->viewer.username, sizeof(r->viewer.username), "%s", owner.username);
@@ -92,17 +82,14 @@ check(struct request *r, struct span header)
 {
 	struct jwt_claims claims;
 	struct span token;
-	enum err e;
 
 	if (header.len < 7 ||
 	    !span_equal_nocase((struct span){ header.ptr, 7 }, SPAN("Bearer ")))
-		return refuse(r, ERR_BAD_TOKEN);
+		return ERR_BAD_TOKEN;
 	token = span_trim((struct span){ header.ptr + 7, header.len - 7 });
 	if (span_starts(token, SPAN("cgp_")))
 		return check_personal(r, token);
-	e = jwt_check(&r->app->access, token, clock_now() / 1000000, &claims, &r->scope);
-	if (e != OK)
-		return refuse(r, e);
+	TRY(jwt_check(&r->app->access, token, clock_now() / 1000000, &claims, &r->scope));
 	r->viewer.id = claims.subject;
 	r->viewer.session = claims.session;
 	r->viewer.admin = strcmp(claims.role, "admin") == 0;
@@ -141,6 +128,6 @@ authenticate(struct request *r)
 	if (header.len > 0)
 		TRY(check(r, header));
 	else if (r->route->who != VIEWER)
-		return refuse(r, ERR_NO_TOKEN);
+		return ERR_NO_TOKEN;
 	return r->route->who == ADMIN ? is_admin_still(r) : OK;
 }

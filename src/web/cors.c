@@ -19,6 +19,16 @@ preflight(struct request *r)
 	return reply_none(r);
 }
 
+void
+cors_headers(struct request *r)
+{
+	if (!r->cors_allowed)
+		return;
+	reply_header(r, "Access-Control-Allow-Origin", arena_text(r->scope.arena, r->origin));
+	reply_header(r, "Access-Control-Allow-Credentials", "true");
+	reply_header(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+}
+
 enum err
 cors(struct request *r)
 {
@@ -29,9 +39,8 @@ cors(struct request *r)
 		return OK;
 	if (allowed == NULL || !span_list_has(span_of(allowed), r->origin))
 		return ERR_BAD_ORIGIN;
-	reply_header(r, "Access-Control-Allow-Origin", arena_text(r->scope.arena, r->origin));
-	reply_header(r, "Access-Control-Allow-Credentials", "true");
-	reply_header(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+	r->cors_allowed = true;
+	cors_headers(r);
 	if (span_is(r->method, "OPTIONS") &&
 	    request_header(r, "HTTP_ACCESS_CONTROL_REQUEST_METHOD").len > 0)
 		return preflight(r);

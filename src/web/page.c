@@ -6,36 +6,44 @@
 
 #include "adapter/crypto.h"
 
-enum { MAC_LEN = 22 }; /* 16 bytes in base64url */
+/* Of the whole: forms count code points, of which each may be four bytes. The mac: 16 bytes in
+ * base64url. */
+enum { CURSOR_MAX = 512, MAC_LEN = 22 };
 
-static void
+/* False: it could not be made, and `out` is not to be used. */
+static bool
 cursor_mac(
     const struct request *r, int key, const char *order, struct span place, struct buf *out)
 {
 	unsigned char mac[SHA256_BYTES];
 	struct buf text;
+	bool whole;
 
 	buf_init(&text, KIB);
 	buf_format(&text, "%s %s ", r->route->name, order);
 	buf_add(&text, place);
-	crypto_hmac(
-	    (struct span){ (const char *)r->app->cursor_key[key], 32 }, buf_span(&text), mac);
-	buf_base64url(out, mac, 16);
+	if ((whole = buf_ok(&text))) {
+		crypto_hmac((struct span){ (const char *)r->app->cursor_key[key], 32 },
+		    buf_span(&text), mac);
+		buf_base64url(out, mac, 16);
+	}
 	buf_free(&text);
+	return whole && buf_ok(out);
 }
 
 /* "<key>~<id>~<mac>": the key is a number, so all of it is URL-safe. */
 static const char *
 cursor_make(struct request *r, const char *order, const struct rows *rows)
 {
+	const char *text = NULL,
+	           *place = arena_format(r->scope.arena, "%s~%s", rows->key, rows->id.text);
 	struct buf out;
-	const char *text;
 
-	buf_init(&out, 512);
-	buf_format(&out, "%s~%s", rows->key, rows->id.text);
+	buf_init(&out, CURSOR_MAX);
+	buf_puts(&out, place);
 	buf_char(&out, '~');
-	cursor_mac(r, 0, order, (struct span){ out.ptr, out.len - 1 }, &out);
-	text = buf_ok(&out) ? arena_text(r->scope.arena, buf_span(&out)) : NULL;
+	if (place != NULL && cursor_mac(r, 0, order, span_of(place), &out))
+		text = arena_text(r->scope.arena, buf_span(&out));
 	buf_free(&out);
 	return text;
 }
@@ -50,8 +58,8 @@ cursor_is_ours(struct request *r, const char *order, struct span place, const ch
 	buf_init(&mac, 64);
 	for (int i = 0; i < JWT_KEYS; i++) {
 		buf_reset(&mac);
-		cursor_mac(r, i, order, place, &mac);
-		same = same || (buf_ok(&mac) && crypto_equal(mac.ptr, given, MAC_LEN));
+		same = same || (cursor_mac(r, i, order, place, &mac) &&
+		                   crypto_equal(mac.ptr, given, MAC_LEN));
 	}
 	buf_free(&mac);
 	return same;
@@ -63,7 +71,7 @@ cursor_read(struct request *r, const char *order, const char *cursor, struct pag
 	struct span rest = span_of(cursor), place = rest, key, id;
 	bool same;
 
-	if (rest.len <= MAC_LEN + 1)
+	if (rest.len <= MAC_LEN + 1 || rest.len > CURSOR_MAX)
 		return ERR_BAD_CURSOR;
 	place.len = rest.len - MAC_LEN - 1;
 	if (cursor[place.len] != '~')
@@ -92,6 +100,18 @@ page_open(struct request *r, int64_t number, int64_t limit, const char *cursor,
 	return OK;
 }
 
+/* Whether the pair goes along: what the route does not know is left out, since a stranger's long
+ * query must not push the links out of the header. A name may be escaped (RFC 3986, section
+ * 6.2.2.2), as validate() reads it. */
+static bool
+goes_along(struct request *r, struct span pair, const char *but)
+{
+	struct span name;
+
+	return pair.len > 0 && query_decode(span_cut(&pair, '='), r->scope.arena, &name) &&
+	       !span_is(name, but) && field_find(r->route->form, name) >= 0;
+}
+
 /* The query with another page or cursor in it. */
 static void
 link_target(struct request *r, const char *name, const char *value, struct buf *out)
@@ -102,11 +122,8 @@ link_target(struct request *r, const char *name, const char *value, struct buf *
 	buf_char(out, '<');
 	buf_add(out, r->path);
 	while (rest.ptr != NULL) {
-		struct span pair = span_cut(&rest, '&'), copy = pair,
-		            key = span_cut(&copy, '=');
-		/* What the route does not know is left out: a stranger's long query must not
-		 * push the links out of the header. */
-		if (pair.len == 0 || span_is(key, name) || field_find(r->route->form, key) < 0)
+		struct span pair = span_cut(&rest, '&');
+		if (!goes_along(r, pair, name))
 			continue;
 		buf_char(out, mark);
 		/* The raw query of a person goes into a header: only what a query may hold. */

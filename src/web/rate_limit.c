@@ -167,11 +167,8 @@ rate_limit(struct request *r)
 		ask_locally(r->app, key, limit, period ? period : 1, &verdict);
 		TRY(ask_database(r, &verdict));
 	}
-	if (verdict.dead) {
-		reply_header(r, "WWW-Authenticate",
-		    "Bearer realm=\"codegram\", error=\"invalid_token\"");
+	if (verdict.dead)
 		return ERR_BAD_TOKEN;
-	}
 	r->allowance = (struct allowance){ limit, row->seconds, verdict.remaining,
 		seconds_up(verdict.reset), limit > 0 };
 	if (verdict.allowed)

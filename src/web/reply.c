@@ -6,12 +6,49 @@
 #include "adapter/hash.h"
 #include "base/log.h"
 
-enum { HEADERS_MAX = 16 * KIB };
+/* nginx takes 16 KiB of head. What handlers say must leave room for the frame's own. */
+enum { HEADERS_MAX = 14 * KIB, FRAME_MAX = 2 * KIB, DETAILS_MAX = KIB, URL_MAX = 8 * KIB };
 
 struct span
 request_header(const struct request *r, const char *name)
 {
 	return fastcgi_param(r->app->fastcgi, name);
+}
+
+struct span
+request_list(const struct request *r, const char *name)
+{
+	struct fastcgi *from = r->app->fastcgi;
+	struct span first = fastcgi_param(from, name), line;
+	const char *mark = strcmp(name, "HTTP_COOKIE") == 0 ? "; " : ", ";
+	struct buf list;
+
+	if (fastcgi_param_at(from, name, 1).ptr == NULL)
+		return first;
+	buf_init(&list, 64 * KIB);
+	for (size_t i = 0; (line = fastcgi_param_at(from, name, i)).ptr != NULL; i++) {
+		if (i > 0)
+			buf_puts(&list, mark);
+		buf_add(&list, line);
+	}
+	if (buf_ok(&list))
+		first = span_of(arena_text(r->scope.arena, buf_span(&list)));
+	buf_free(&list);
+	return first;
+}
+
+const char *
+url_of(struct request *r, const char *prefix, const char *last)
+{
+	const char *text;
+	struct buf url;
+
+	buf_init(&url, URL_MAX);
+	buf_puts(&url, prefix);
+	buf_url(&url, span_of(last));
+	text = buf_ok(&url) ? arena_text(r->scope.arena, buf_span(&url)) : NULL;
+	buf_free(&url);
+	return text;
 }
 
 /* Values come from tables and from checked text, yet a line end must never get out. */
@@ -83,12 +120,12 @@ reply_error_commit(struct request *r, enum err e)
 	return e;
 }
 
-/* "<version>-<hash>" or "<hash>": the hash tells readers of any change (counts, viewer), the
- * version is what If-Match compares. */
+/* "<version>-<hash>" or "<hash>": the hash tells readers of any change (counts, viewer, and what
+ * stands behind the data: pagination), the version is what If-Match compares. */
 static void
-make_etag(struct request *r)
+make_etag(struct request *r, struct span after)
 {
-	unsigned long long hash = hash_of(buf_span(&r->reply.data)) ^ (uint64_t)r->reply.total;
+	unsigned long long hash = hash_of(buf_span(&r->reply.data)) ^ hash_of(after);
 
 	if (r->reply.version > 0)
 		snprintf(r->reply.etag, sizeof(r->reply.etag), "\"%lld-%016llx\"",
@@ -113,7 +150,7 @@ bare_tag(struct span tag)
 static bool
 not_modified(const struct request *r)
 {
-	struct span list = request_header(r, "HTTP_IF_NONE_MATCH");
+	struct span list = request_list(r, "HTTP_IF_NONE_MATCH");
 
 	if (span_is(list, "*"))
 		return true;
@@ -127,7 +164,7 @@ not_modified(const struct request *r)
 enum err
 if_match(struct request *r, int64_t version)
 {
-	struct span list = request_header(r, "HTTP_IF_MATCH");
+	struct span list = request_list(r, "HTTP_IF_MATCH");
 
 	if (list.len == 0 || span_is(list, "*"))
 		return OK;
@@ -156,27 +193,48 @@ given_fields(struct request *r)
 	return names->items ? names : NULL;
 }
 
+/* [{"field":…},…] of the faulty fields. */
 static void
-error_body(struct request *r, enum err e, struct buf *out)
+details(const struct fault *f, struct buf *out)
 {
-	const struct err_row *row = err_row(e);
-	const struct fault *f = &r->scope.fault;
-
-	buf_puts(out, "{\"success\":false,\"error\":{\"code\":\"");
-	buf_puts(out, row->code);
-	buf_puts(out, "\",\"message\":\"");
-	buf_json_any(out, span_of(f->message ? f->message : row->message));
-	buf_char(out, '"');
-	for (size_t i = 0; i < f->count && row->status < 500; i++) {
+	buf_char(out, '[');
+	for (size_t i = 0; i < f->count; i++) {
 		const struct fault_field *at = &f->fields[i];
-		buf_puts(out, i == 0 ? ",\"details\":[{\"field\":\"" : ",{\"field\":\"");
+		buf_puts(out, i == 0 ? "{\"field\":\"" : ",{\"field\":\"");
 		buf_json_any(out, span_of(at->field));
 		buf_format(out, "\",\"code\":\"%s\",\"message\":\"%s\"", at->code, at->message);
 		if (at->limit != 0)
 			buf_format(out, ",\"limit\":%lld", (long long)at->limit);
 		buf_char(out, '}');
 	}
-	buf_puts(out, f->count && row->status < 500 ? "]}}" : "}}");
+	buf_char(out, ']');
+}
+
+static bool
+has_details(const struct request *r, enum err e)
+{
+	return r->scope.fault.count > 0 && err_row(e)->status < 500;
+}
+
+static const char *
+message_of(const struct request *r, enum err e)
+{
+	return r->scope.fault.message ? r->scope.fault.message : err_row(e)->message;
+}
+
+static void
+error_body(struct request *r, enum err e, struct buf *out)
+{
+	buf_puts(out, "{\"success\":false,\"error\":{\"code\":\"");
+	buf_puts(out, err_row(e)->code);
+	buf_puts(out, "\",\"message\":\"");
+	buf_json_any(out, span_of(message_of(r, e)));
+	buf_char(out, '"');
+	if (has_details(r, e)) {
+		buf_puts(out, ",\"details\":");
+		details(&r->scope.fault, out);
+	}
+	buf_puts(out, "}}");
 }
 
 static void
@@ -205,18 +263,33 @@ pagination(const struct request *r, struct buf *out)
 	    reply->next_cursor ? reply->next_cursor : "", reply->next_cursor ? "\"" : "");
 }
 
-/* The same for every anonymous caller: nginx may keep it for a second. */
+/* The same for every anonymous caller: nginx may keep it, and of errors the 404: what is gone
+ * must replace what nginx kept of it, or an outage would show it again. */
 static bool
-for_everybody(const struct request *r)
+for_everybody(const struct request *r, enum err e)
 {
 	return r->route != NULL && uuid_empty(&r->viewer.id) && r->route->method[0] == 'G' &&
-	       r->route->budget != BUDGET_NONE;
+	       r->route->budget != BUDGET_NONE &&
+	       (e == ERR_NOT_FOUND || (e == OK && r->reply.status == 200));
 }
 
-static bool
-cacheable(const struct request *r, enum err e)
+/* nginx keeps what is public to the end of the second in which the request began, so it never
+ * shows anything older than a second: it counts in whole seconds, and of max-age=1 it makes up
+ * to two. Whoever else keeps it asks before showing it. nginx obeys the first of the two lines,
+ * and hides it (ngx_http_upstream_process_cache_control, 1.22). */
+static void
+cache_headers(struct request *r, enum err e)
 {
-	return e == OK && for_everybody(r) && r->reply.status == 200;
+	bool kept = r->route != NULL && r->route->budget != BUDGET_NONE && !r->reply.secret;
+
+	reply_header(r, "Vary", "Origin, Authorization, Prefer");
+	if (for_everybody(r, e)) {
+		buf_format(
+		    &r->reply.headers, "X-Accel-Expires: @%lld\r\n", (long long)r->second);
+		reply_header(r, "Cache-Control", "public, no-cache");
+	} else
+		reply_header(
+		    r, "Cache-Control", e == OK && kept ? "private, no-cache" : "no-store");
 }
 
 static void
@@ -288,6 +361,20 @@ send_parts(struct request *r, struct span before, struct span data, struct span 
 	fastcgi_write(out, after);
 }
 
+/* RFC 9110, section 11.6.1: a 401 says what is wanted; RFC 6750, section 3.1: a token that was
+ * there was no good. */
+static void
+challenge(struct request *r, enum err e)
+{
+	const char *wanted = e == ERR_NO_TOKEN
+	                         ? "Bearer realm=\"codegram\""
+	                         : "Bearer realm=\"codegram\", error=\"invalid_token\"";
+
+	if (err_row(e)->status == 401)
+		reply_header(
+		    r, "WWW-Authenticate", r->reply.challenge ? r->reply.challenge : wanted);
+}
+
 static void
 send_error(struct request *r, enum err e)
 {
@@ -295,30 +382,68 @@ send_error(struct request *r, enum err e)
 	r->reply.content_type = "application/json; charset=utf-8";
 	buf_reset(&r->reply.data);
 	error_body(r, e, &r->reply.data);
+	challenge(r, e);
 	retry_after(r, r->reply.status);
-	/* What is gone must replace what nginx kept of it, or an outage would show it again. */
-	reply_header(r, "Cache-Control",
-	    e == ERR_NOT_FOUND && for_everybody(r) ? "public, max-age=1" : "no-store");
+	cache_headers(r, e);
 	send_parts(r, SPAN(""), buf_span(&r->reply.data), SPAN(""));
+}
+
+/* What stands around the data: the envelope. */
+static struct span
+envelope(struct request *r, struct buf *after)
+{
+	if (r->reply.kind == REPLY_EMPTY || r->reply.kind == REPLY_RAW)
+		return SPAN("");
+	r->reply.content_type = "application/json; charset=utf-8";
+	if (r->reply.kind != REPLY_ONE)
+		pagination(r, after);
+	buf_char(after, '}');
+	return SPAN("{\"success\":true,\"data\":");
 }
 
 static void
 send_data(struct request *r)
 {
+	struct span before;
 	struct buf after;
-	struct span before = SPAN("");
 
 	buf_init(&after, 4 * KIB);
-	if (r->reply.kind == REPLY_ONE || r->reply.kind == REPLY_PAGE ||
-	    r->reply.kind == REPLY_STREAM) {
-		before = SPAN("{\"success\":true,\"data\":");
-		r->reply.content_type = "application/json; charset=utf-8";
-		if (r->reply.kind != REPLY_ONE)
-			pagination(r, &after);
-		buf_char(&after, '}');
+	before = envelope(r, &after);
+	if (r->reply.kind != REPLY_EMPTY && r->route->budget != BUDGET_NONE &&
+	    !r->reply.secret) {
+		make_etag(r, buf_span(&after));
+		reply_header(r, "ETag", r->reply.etag);
 	}
+	cache_headers(r, OK);
+	if (r->reply.etag[0] != '\0' && r->reply.status == 200 && r->route->method[0] == 'G' &&
+	    not_modified(r))
+		r->reply.status = 304;
 	send_parts(r, before, buf_span(&r->reply.data), buf_span(&after));
 	buf_free(&after);
+}
+
+/* What the frontend is told besides the code and the reason: details as in the envelope, when
+ * to come again, and the name under which the log has it. */
+static void
+failure_more(const struct request *r, enum err e, struct buf *url)
+{
+	struct buf json;
+
+	if (r->id.len > 0) {
+		buf_puts(url, "&request_id=");
+		buf_url(url, r->id);
+	}
+	if (r->scope.fault.retry_after > 0)
+		buf_format(url, "&retry_after=%d", r->scope.fault.retry_after);
+	if (!has_details(r, e))
+		return;
+	buf_init(&json, DETAILS_MAX);
+	details(&r->scope.fault, &json);
+	if (buf_ok(&json)) {
+		buf_puts(url, "&details=");
+		buf_url(url, buf_span(&json));
+	}
+	buf_free(&json);
 }
 
 /* A person looks at this answer: the frontend tells them why. */
@@ -326,54 +451,55 @@ static enum err
 failure_page(struct request *r, enum err e)
 {
 	struct span frontend = span_of(r->app->settings->FRONTEND_URL);
-	const char *message =
-	    r->scope.fault.message ? r->scope.fault.message : err_row(e)->message;
 	struct buf url;
 
 	frontend = span_trim(span_cut(&frontend, ','));
 	if (frontend.len == 0)
 		return e;
-	buf_init(&url, 4 * KIB);
+	buf_init(&url, URL_MAX);
 	buf_add(&url, frontend);
 	buf_puts(&url, "/?error=");
 	buf_url(&url, span_of(err_row(e)->code));
 	buf_puts(&url, "&reason=");
-	buf_url(&url, span_of(message));
+	buf_url(&url, span_of(message_of(r, e)));
+	failure_more(r, e, &url);
 	if (buf_ok(&url))
 		e = reply_redirect(r, buf_text(&url));
 	buf_free(&url);
 	return e;
 }
 
+/* An answer that does not fit is an error of ours, with a head of its own: none of what was
+ * promised in the one that did not fit. */
+static enum err
+fits(struct request *r, enum err e)
+{
+	if (!buf_ok(&r->reply.headers)) {
+		buf_reset(&r->reply.headers);
+		cors_headers(r);
+		return fault(&r->scope.fault, ERR_NO_MEMORY, "the answer's head is too large");
+	}
+	if (e == OK && !buf_ok(&r->reply.data))
+		return fault(&r->scope.fault, ERR_NO_MEMORY, "the answer is too large");
+	return e;
+}
+
 void
 reply_send(struct request *r, enum err e)
 {
-	bool public_answer = cacheable(r, e);
-
-	if (e == OK && !(buf_ok(&r->reply.data) && buf_ok(&r->reply.headers)))
-		e = fault(&r->scope.fault, ERR_NO_MEMORY, "the answer is too large");
+	e = fits(r, e);
 	if (e != OK && r->route != NULL && r->route->who == BROWSER)
 		e = failure_page(r, e);
-	reply_header(r, "Vary", "Origin, Authorization");
-	if (r->allowance.known && !public_answer)
+	e = fits(r, e);
+	r->reply.headers.max = HEADERS_MAX + FRAME_MAX;
+	/* nobody's budget in an answer for everybody */
+	if (r->allowance.known && !for_everybody(r, e))
 		rate_headers(r);
-	if (e != OK) {
+	if (e != OK)
 		send_error(r, e);
-		return;
-	}
-	if (r->reply.kind != REPLY_EMPTY && r->route->budget != BUDGET_NONE &&
-	    !r->reply.secret) {
-		make_etag(r);
-		reply_header(r, "ETag", r->reply.etag);
-		if (r->reply.status == 200 && r->route->method[0] == 'G' && not_modified(r))
-			r->reply.status = 304;
-	}
-	reply_header(r, "Cache-Control",
-	    public_answer ? "public, max-age=1, stale-while-revalidate=1"
-	    : r->route == NULL || r->route->budget == BUDGET_NONE || r->reply.secret
-	        ? "no-store"
-	        : "private, no-cache");
-	send_data(r);
+	else
+		send_data(r);
+	r->reply.headers.max = HEADERS_MAX;
 }
 
 void

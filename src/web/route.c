@@ -13,29 +13,56 @@ unreserved(int c)
 	       (c > 0 && strchr("-._~", c) != NULL);
 }
 
-/* False for a bad escape, an escaped unreserved or control character, or a raw byte that has
- * no place in a path (RFC 3986, sections 2.1 and 6.2.2.2). */
-static bool
+/* nginx says the same (paths.conf). */
+static const char EMPTY_SEGMENT[] = "The path has an empty segment: two slashes",
+                  DOT_SEGMENT[] = "The path has a segment . or ..",
+                  BAD_CHARACTER[] = "The path has a character that must be percent-encoded",
+                  BAD_ESCAPE[] = "The path has a % without two hexadecimal digits",
+                  CONTROL[] = "The path has a control character",
+                  SECOND_SPELLING[] = "The path has a percent-encoded character that must "
+                                      "stand as itself",
+                  NOT_UTF8[] = "The path is not UTF-8";
+
+/* NULL, or what is wrong: a bad escape, an escaped unreserved or control character, or a raw
+ * byte that has no place in a path (RFC 3986, sections 2.1 and 6.2.2.2). */
+static const char *
 decode_segment(struct span raw, char *to, struct span *out)
 {
 	*out = (struct span){ to, 0 };
 	for (size_t i = 0; i < raw.len; i++) {
 		int c = (unsigned char)raw.ptr[i];
 		if (c <= 0x20 || c >= 0x7f || strchr("\"<>\\^`{|}", c) != NULL)
-			return false;
+			return BAD_CHARACTER;
 		if (c == '%') {
 			int high = i + 2 < raw.len ? span_hex(raw.ptr[i + 1]) : -1;
 			int low = i + 2 < raw.len ? span_hex(raw.ptr[i + 2]) : -1;
 			if (high < 0 || low < 0)
-				return false;
+				return BAD_ESCAPE;
 			c = high << 4 | low;
-			if (unreserved(c) || c < 0x20 || c == 0x7f)
-				return false;
+			if (unreserved(c))
+				return SECOND_SPELLING;
+			if (c < 0x20 || c == 0x7f)
+				return CONTROL;
 			i += 2;
 		}
 		to[out->len++] = (char)c;
 	}
-	return unicode_ok(*out);
+	return unicode_ok(*out) ? NULL : NOT_UTF8;
+}
+
+static enum err
+take_segment(struct request *r, struct span raw, bool last, char *to)
+{
+	struct span *segment = &r->segment[r->segments++];
+	const char **wrong = &r->scope.fault.message;
+
+	if (raw.len == 0 && !last)
+		*wrong = EMPTY_SEGMENT;
+	else if (span_is(raw, ".") || span_is(raw, ".."))
+		*wrong = DOT_SEGMENT;
+	else
+		*wrong = decode_segment(raw, to, segment);
+	return *wrong ? ERR_BAD_PATH : OK;
 }
 
 static enum err
@@ -52,17 +79,11 @@ split_path(struct request *r)
 	if (rest.ptr == NULL || rest.len == 0) /* "/" itself has no segment */
 		return OK;
 	while (rest.ptr != NULL) {
-		struct span *segment = &r->segment[r->segments];
 		raw = span_cut(&rest, '/');
 		if (r->segments == SEGMENTS_MAX)
 			return ERR_NOT_FOUND;
-		if ((raw.len == 0 && rest.ptr != NULL) || span_is(raw, ".") ||
-		    span_is(raw, ".."))
-			return ERR_BAD_PATH;
-		if (!decode_segment(raw, to, segment))
-			return ERR_BAD_PATH;
-		to += segment->len;
-		r->segments++;
+		TRY(take_segment(r, raw, rest.ptr == NULL, to));
+		to += r->segment[r->segments - 1].len;
 	}
 	return OK;
 }

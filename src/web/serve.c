@@ -36,6 +36,8 @@ handle_once(struct request *r)
 {
 	enum err e;
 
+	size_t said = r->reply.headers.len;
+
 	db_open_scope(r->db, &r->scope, r->route->transaction == TX);
 	r->step = "handle";
 	r->commits = false;
@@ -44,9 +46,10 @@ handle_once(struct request *r)
 	if (e == OK || r->commits) {
 		enum err committed;
 		r->step = "commit";
-		if ((committed = db_commit(r->db)) != OK)
+		if ((committed = db_commit(r->db)) != OK) {
 			e = committed;
-		else
+			r->reply.headers.len = said; /* a cookie, say, of what may not be */
+		} else
 			mark_ended(r);
 		failpoint("api.committed");
 	}
@@ -105,6 +108,7 @@ open_request(struct app *app)
 	};
 	reply_reset(r);
 	r->began = clock_mono();
+	r->second = clock_now() / 1000000;
 	atomic_store(&app->slot->busy_since, r->began);
 	target = request_header(r, "REQUEST_URI");
 	r->path = span_cut(&target, '?');

@@ -6,10 +6,8 @@
 #include "adapter/json.h"
 #include "base/unicode.h"
 
-/* application/x-www-form-urlencoded decoding of one name or value; false: a bad escape, NUL or
- * bad UTF-8. */
-static bool
-decode(struct span raw, struct arena *arena, struct span *out)
+bool
+query_decode(struct span raw, struct arena *arena, struct span *out)
 {
 	char *to = arena_alloc(arena, raw.len + 1);
 
@@ -44,7 +42,7 @@ take_parameter(struct request *r, struct span pair, void *out)
 	char where[96];
 	int i;
 
-	if (!decode(raw_name, r->scope.arena, &name))
+	if (!query_decode(raw_name, r->scope.arena, &name))
 		return fault_field(f, "?", "BAD_TEXT", "has a name that is not UTF-8 text", 0);
 	snprintf(where, sizeof(where), "?%.*s", (int)(name.len > 64 ? 64 : name.len), name.ptr);
 	if ((i = field_find(form, name)) < 0)
@@ -53,7 +51,7 @@ take_parameter(struct request *r, struct span pair, void *out)
 		                 : OK;
 	if (((struct presence *)out)->given >> i & 1)
 		return fault_field(f, where, "REPEATED", "is there twice", 0);
-	if (!decode(value, r->scope.arena, &text))
+	if (!query_decode(value, r->scope.arena, &text))
 		return fault_field(
 		    f, where, "BAD_TEXT", "is not UTF-8 text, percent-encoded", 0);
 	return field_set(form, (size_t)i, out, text, where, &r->scope);
@@ -105,6 +103,24 @@ body_length(const struct request *r)
 	return length;
 }
 
+/* What is compressed, or says that it is, can't be read here (RFC 9110, sections 8.4 and
+ * 12.5.3). */
+static enum err
+is_plain(struct request *r)
+{
+	struct span rest = request_list(r, "HTTP_CONTENT_ENCODING");
+
+	while (rest.ptr != NULL) {
+		struct span coding = span_trim(span_cut(&rest, ','));
+		if (coding.len == 0 || span_equal_nocase(coding, SPAN("identity")))
+			continue;
+		reply_header(r, "Accept-Encoding", "identity");
+		r->scope.fault.message = "Send the body without a Content-Encoding";
+		return ERR_WRONG_TYPE;
+	}
+	return OK;
+}
+
 static enum err
 read_body(struct request *r, struct span *out)
 {
@@ -120,10 +136,17 @@ read_body(struct request *r, struct span *out)
 	}
 	if (length < 0)
 		return ERR_BAD_JSON;
+	TRY(is_plain(r));
 	if ((body = arena_alloc(r->scope.arena, (size_t)length + 1)) == NULL)
 		return ERR_NO_MEMORY;
 	*out = (struct span){ body, fastcgi_read(r->app->fastcgi, body, (size_t)length) };
 	return OK;
+}
+
+enum err
+raw_body(struct request *r)
+{
+	return read_body(r, &r->body);
 }
 
 static enum err
@@ -132,8 +155,6 @@ validate_body(struct request *r, void *out)
 	struct json_t *json;
 	struct span body;
 
-	if (r->route->form == &form_raw_body)
-		return read_body(r, &r->body);
 	if (!is_json(fastcgi_param(r->app->fastcgi, "CONTENT_TYPE")))
 		return ERR_WRONG_TYPE;
 	TRY(read_body(r, &body));
@@ -163,10 +184,12 @@ validate(struct request *r)
 	if (out == NULL)
 		return ERR_NO_MEMORY;
 	r->form = out;
-	if (span_list_has(request_header(r, "HTTP_PREFER"), SPAN("handling=strict"))) {
+	if (prefers(r, "handling", "strict")) {
 		r->strict = true;
 		reply_header(r, "Preference-Applied", "handling=strict");
 	}
+	if (form == &form_raw_body) /* the handler reads it, if it wants it */
+		return OK;
 	if (none)
 		return field_finish(form, out, "/", &r->scope);
 	return body ? validate_body(r, out) : validate_query(r, out);

@@ -118,6 +118,20 @@ cookie_of(const struct answer *a, const char *name)
 	return NULL;
 }
 
+/* The line that sends back the cookie by which a sign-in under way is known; NULL: none is set.
+ * Static. */
+static inline const char *
+login_cookie_of(const struct answer *a)
+{
+	static char line[2048];
+	const char *at = strcasestr(a->headers, "set-cookie: __Host-cg_login_");
+
+	if (at == NULL)
+		return NULL;
+	snprintf(line, sizeof(line), "Cookie: %.*s", (int)strcspn(at + 12, ";\r\n"), at + 12);
+	return line;
+}
+
 /* An origin that the stack's FRONTEND_URL names, and of which its pages are. */
 static inline const char *
 our_origin(void)

@@ -33,9 +33,8 @@ begin(const char *query)
 	snprintf(path, sizeof(path), START "%s", query);
 	a = CALL("GET", path);
 	cr_assert_eq(a.status, 302, "%ld %s", a.status, a.body);
-	cr_assert_not_null(cookie_of(&a, "__Host-cg_login"), "%s", a.headers);
-	snprintf(j.cookie, sizeof(j.cookie), "Cookie: __Host-cg_login=%s",
-	    cookie_of(&a, "__Host-cg_login"));
+	cr_assert_not_null(login_cookie_of(&a), "%s", a.headers);
+	snprintf(j.cookie, sizeof(j.cookie), "%s", login_cookie_of(&a));
 	keep_location(&a, &j);
 	forget(&a);
 	return j;

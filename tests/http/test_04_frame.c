@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "support/client.h"
 #include "support/stack.h"
 
@@ -169,9 +172,8 @@ Test(frame, what_may_be_cached)
 	const char *ann = stack_token("cache-ann");
 	struct answer a = CALL("GET", S);
 
-	cr_expect_str_eq(header_of(&a, "Cache-Control"),
-	    "public, max-age=1, stale-while-revalidate=1", "%s",
-	    header_of(&a, "Cache-Control"));
+	cr_expect_str_eq(header_of(&a, "Cache-Control"), "public, no-cache");
+	cr_expect_null(header_of(&a, "X-Accel-Expires"), "that is between nginx and us");
 	cr_expect_null(header_of(&a, "RateLimit"), "nobody's budget in a shared answer");
 	forget(&a);
 	a = CALL("GET", S, .token = ann);
@@ -179,13 +181,216 @@ Test(frame, what_may_be_cached)
 	cr_expect_not_null(header_of(&a, "RateLimit"));
 	forget(&a);
 	a = CALL("GET", S "/x");
-	cr_expect_str_eq(header_of(&a, "Cache-Control"), "public, max-age=1");
+	cr_expect_str_eq(header_of(&a, "Cache-Control"), "public, no-cache");
 	forget(&a);
 	a = CALL("GET", S "/x", .token = ann);
 	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
 	forget(&a);
 	a = CALL("GET", "/health");
 	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
+	forget(&a);
+}
+
+static double
+seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static long
+status_of(const char *path)
+{
+	struct answer a = CALL("GET", path);
+	long status = a.status;
+
+	forget(&a);
+	return status;
+}
+
+/* Flips at ten moments of a second, each of a snippet that is read all the time: whoever asks a
+ * second after the change was answered is never shown what was before it. */
+Test(frame, nothing_older_than_a_second_is_shown)
+{
+	enum { FLIPS = 10 };
+	/* several, since this stack allows a person five writes a minute */
+	const char *ann[] = { stack_token("flip-ann"), stack_token("flip-bob"),
+		stack_token("flip-cat"), stack_token("flip-dan"), stack_token("flip-eve") };
+	struct answer a;
+	char path[FLIPS][80];
+	double changed[FLIPS] = { 0 }, began, oldest = 0;
+	long late = 0, kept = 0;
+
+	for (int i = 0; i < FLIPS; i++)
+		snprintf(path[i], sizeof(path[i]), S "/%s",
+		    new_snippet(ann[i % 5], "{\"title\":\"x\",\"code\":\"x\"}"));
+	began = seconds_now();
+	while (seconds_now() - began < 3.2) {
+		for (int i = 0; i < FLIPS; i++) {
+			double asked = seconds_now(), age = asked - changed[i];
+			if (changed[i] > 0 && status_of(path[i]) == 200) {
+				kept++;
+				late += age > 1;
+				oldest = age > oldest ? age : oldest;
+			}
+			if (changed[i] > 0 || asked - began < 0.5 + i * 0.1)
+				continue;
+			cr_expect_eq(status_of(path[i]), 200);
+			a = CALL("PATCH", path[i], .token = ann[i % 5],
+			    .body = "{\"is_public\":false}");
+			cr_expect_eq(a.status, 200, "%s", a.body);
+			forget(&a);
+			changed[i] = seconds_now();
+		}
+	}
+	fprintf(stderr, "%ld answers from before the change, the oldest %.3f s old\n", kept,
+	    oldest);
+	cr_expect_gt(kept, 0, "nothing was kept at all");
+	cr_expect_eq(late, 0, "%ld were older than a second", late);
+}
+
+/* ---- requests that nginx refuses: a browser may read why */
+
+static void
+expect_error_for(const char *out, int status, const char *origin, const char *what)
+{
+	char line[128];
+	int got = 0;
+
+	sscanf(out, "HTTP/1.1 %d", &got);
+	cr_expect_eq(got, status, "%s: %.300s", what, out);
+	snprintf(line, sizeof(line), "Access-Control-Allow-Origin: %s\r\n", origin);
+	cr_expect_not_null(strstr(out, line), "%s: %.900s", what, out);
+	cr_expect_not_null(
+	    strstr(out, "Access-Control-Allow-Credentials: true\r\n"), "%s", what);
+	cr_expect_not_null(strstr(out, "Access-Control-Expose-Headers: "), "%s", what);
+	cr_expect_not_null(strstr(out, "{\"success\":false,\"error\":{"), "%s", what);
+}
+
+static void
+long_target(size_t len, const char *origin, const char *allowed)
+{
+	struct buf bytes;
+	char out[8192];
+
+	buf_init(&bytes, 1 << 17);
+	buf_puts(&bytes, "GET /api/v1/snippets?x=");
+	for (size_t i = 0; i < len; i++)
+		buf_char(&bytes, 'a');
+	buf_format(
+	    &bytes, " HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nConnection: close\r\n\r\n", origin);
+	raw_exchange(bytes.ptr, bytes.len, out, sizeof(out));
+	buf_free(&bytes);
+	expect_error_for(out, 414, allowed, "a long target");
+}
+
+#define REST "\r\nHost: x\r\nOrigin: http://two.test:81\r\nConnection: close\r\n\r\n"
+
+Test(frame, cors_on_what_nginx_refuses_before_it_knows_the_origin)
+{
+	static const struct {
+		const char *bytes, *origin;
+		int status;
+	} rows[] = {
+		{ "GET /health HTTP/2.0" REST, "http://one.test", 505 },
+		{ "G\x01T /health HTTP/1.1" REST, "http://one.test", 400 },
+		{ "GET /api//v1 HTTP/1.1" REST, "http://two.test:81", 400 },
+		{ "GET /health HTTP/1.1\r\nOrigin: http://two.test:81\r\n\r\n",
+		    "http://two.test:81", 400 },
+		{ "TRACE /health HTTP/1.1" REST, "http://two.test:81", 405 },
+	};
+	char out[8192];
+
+	/* Up to 16 KiB the origin is read; beyond, the first one is meant. */
+	long_target(8200, "http://two.test:81", "http://two.test:81");
+	long_target(15000, "http://two.test:81", "http://two.test:81");
+	long_target(40000, "http://two.test:81", "http://one.test");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		raw_exchange(rows[i].bytes, strlen(rows[i].bytes), out, sizeof(out));
+		expect_error_for(out, rows[i].status, rows[i].origin, rows[i].bytes);
+	}
+	raw_exchange("GET /a//b HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.test\r\n\r\n", 56,
+	    out, sizeof(out));
+	cr_expect_null(strstr(out, "Access-Control-Allow-Origin"), "%s", out);
+}
+
+/* ---- a browser's window is never shown JSON */
+
+static bool
+leads_to_frontend(const struct answer *a, const char *code, const char *said)
+{
+	const char *to = header_of(a, "Location");
+	char start[128];
+
+	snprintf(start, sizeof(start), "http://one.test/?error=%s&", code);
+	return a->status == 302 && to != NULL && strncmp(to, start, strlen(start)) == 0 &&
+	       strstr(to, said) != NULL;
+}
+
+Test(frame, z_the_window_of_a_sign_in_is_led_to_the_frontend)
+{
+	static const char *const paths[] = { "/api/v1/auth/github",
+		"/api/v1/auth/github/callback?code=x&state=y" };
+	long by_nginx = 0, others = 0;
+	struct answer a;
+
+	for (int i = 0; i < 60; i++) {
+		a = CALL("GET", paths[i % 2]);
+		by_nginx += leads_to_frontend(&a, "RATE_LIMITED", "from%20your%20address");
+		others += a.status != 302;
+		cr_expect_not_null(header_of(&a, "X-Request-Id"));
+		forget(&a);
+	}
+	cr_expect_gt(by_nginx, 0, "nginx's own limit was not reached");
+	cr_expect_eq(others, 0, "%ld were shown something else", others);
+	a = CALL("POST", paths[0], .body = "{}", .headers = { ONE });
+	cr_expect_eq(a.status, 429, "a client is told in JSON: %s", a.body);
+	cr_expect_str_eq(text_at(&a, "error.code"), "RATE_LIMITED");
+	forget(&a);
+	sleep(1); /* one more is let through by now */
+	stack_part("stop-part", "api-login");
+	a = CALL("GET", paths[1]);
+	cr_expect(leads_to_frontend(&a, "SERVICE_UNAVAILABLE", "away"), "%ld %s", a.status,
+	    header_of(&a, "Location"));
+	forget(&a);
+	sleep(1);
+	a = CALL("POST", paths[0], .body = "{}");
+	cr_expect_eq(a.status, 503);
+	cr_expect_not_null(header_of(&a, "Retry-After"));
+	forget(&a);
+	stack_part("start-part", "api-login");
+}
+
+/* ---- 401 */
+
+Test(frame, every_401_says_what_is_wanted)
+{
+	char out[64];
+	const char *gone = stack_token("gone-gus");
+	struct answer a = CALL("GET", "/api/v1/auth/me");
+
+	cr_expect_eq(a.status, 401);
+	cr_expect_str_eq(header_of(&a, "WWW-Authenticate"), "Bearer realm=\"codegram\"");
+	cr_expect_str_eq(text_at(&a, "error.message"), "Access token required");
+	forget(&a);
+	a = CALL("POST", "/api/v1/auth/refresh", .body = "{}");
+	cr_expect_eq(a.status, 401);
+	cr_expect_str_eq(header_of(&a, "WWW-Authenticate"), "Bearer realm=\"codegram\"");
+	cr_expect_str_eq(text_at(&a, "error.message"), "Refresh token required");
+	forget(&a);
+	a = CALL("POST", "/api/v1/auth/refresh", .body = "{\"refreshToken\":\"x.y.z\"}");
+	cr_expect_eq(a.status, 401);
+	cr_expect_not_null(
+	    strstr(header_of(&a, "WWW-Authenticate"), "error=\"invalid_token\""));
+	forget(&a);
+	stack_sql("update users set deleted_at = now() where username = 'gone-gus'", out,
+	    sizeof(out));
+	a = CALL("POST", S, .token = gone, .body = "{\"title\":\"x\",\"code\":\"x\"}");
+	cr_expect_eq(a.status, 401, "PostgreSQL says so: %s", a.body);
+	cr_expect_not_null(
+	    strstr(header_of(&a, "WWW-Authenticate"), "error=\"invalid_token\""));
 	forget(&a);
 }
 

@@ -121,6 +121,23 @@ Test(jobs, unique_and_the_same_id)
 	act_on("one", "", 404);
 }
 
+/* An id may hold what a path may not: where it is said to be, it is. */
+Test(jobs, a_location_leads_there)
+{
+	struct answer a = call("POST", JOBS_PATH,
+	    "{\"queue\":\"push\",\"name\":\"x\",\"opts\":{\"jobId\":\"a b?c#d%2f/\u00e4\"}}");
+	char path[256];
+
+	cr_assert_eq(a.status, 201, "%s", a.body);
+	snprintf(path, sizeof(path), "%s", header_of(&a, "Location"));
+	cr_expect_str_eq(path, JOBS_PATH "/a%20b%3Fc%23d%252f%2F%C3%A4");
+	forget(&a);
+	a = call("GET", path, NULL);
+	cr_expect_eq(a.status, 200, "%s: %ld %s", path, a.status, a.body);
+	forget(&a);
+	expect_call("DELETE", path, NULL, 204);
+}
+
 Test(jobs, lists)
 {
 	char path[128];

@@ -42,15 +42,15 @@ Test(sign_in, the_whole_journey)
 {
 	struct answer a = CALL("GET", START "?return_to=/snippets%3Fsort%3Dnewest");
 	struct journey j;
-	char expected[512];
+	char expected[512], name[32];
 	const char *state;
 
 	cr_assert_eq(a.status, 302, "%s", a.body);
-	expect_cookie(
-	    &a, "__Host-cg_login", "; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax");
+	cr_assert_not_null(login_cookie_of(&a));
+	snprintf(j.cookie, sizeof(j.cookie), "%s", login_cookie_of(&a));
+	snprintf(name, sizeof(name), "%.24s", login_cookie_of(&a) + strlen("Cookie: "));
+	expect_cookie(&a, name, "; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax");
 	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
-	snprintf(j.cookie, sizeof(j.cookie), "Cookie: __Host-cg_login=%s",
-	    cookie_of(&a, "__Host-cg_login"));
 	keep_location(&a, &j);
 	forget(&a);
 	cr_expect_eq(strncmp(j.next, github_url(), strlen(github_url())), 0, "%s", j.next);
@@ -66,7 +66,7 @@ Test(sign_in, the_whole_journey)
 	snprintf(expected, sizeof(expected), "%s/snippets?sort=newest", our_origin());
 	cr_expect_str_eq(header_of(&a, "Location"), expected);
 	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
-	cr_expect_str_eq(cookie_of(&a, "__Host-cg_login"), "", "it is used up");
+	cr_expect_str_eq(cookie_of(&a, name), "", "it is used up");
 	expect_cookie(&a, "__Host-cg_refresh",
 	    "; Path=/; Max-Age=604800; Secure; HttpOnly; SameSite=Strict");
 	forget(&a);
@@ -214,24 +214,16 @@ seal_cookie(struct journey *j, long age, const char *state)
 	struct seal_ring ring;
 	struct span record;
 	struct buf text;
-	char path[512], key[256] = "", line[512];
 	const char *plain;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
-	cr_assert_not_null(f = fopen(path, "r"));
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, "SEAL_KEY=", 9) == 0)
-			snprintf(
-			    key, sizeof(key), "%.*s", (int)strcspn(line + 9, "\n"), line + 9);
-	fclose(f);
-	cr_assert_eq(seal_ring_fill(&ring, key, NULL, NULL), OK);
+	cr_assert_eq(seal_ring_fill(&ring, stack_setting("SEAL_KEY"), NULL, NULL), OK);
 	plain = arena_format(scope.arena, "%ld\n%s\n%s\n/", (long)time(NULL) - age, state,
 	    "verifier-verifier-verifier-verifier-verifier");
 	cr_assert_eq(seal(&ring, span_of(plain), SPAN("oauth-state"), &record, &scope), OK);
 	buf_init(&text, 4096);
 	buf_base64url(&text, record.ptr, record.len);
-	snprintf(j->cookie, sizeof(j->cookie), "Cookie: __Host-cg_login=%s", buf_text(&text));
+	snprintf(j->cookie, sizeof(j->cookie), "Cookie: __Host-cg_login_%.8s=%s", state,
+	    buf_text(&text));
 	buf_free(&text);
 	arena_free(scope.arena);
 }
@@ -249,7 +241,7 @@ Test(sign_in, a_state_is_of_one_browser)
 	expect_failure(&a, "FORBIDDEN", "another%20browser", "no cookie");
 	a = CALL("GET", mine.next, .headers = { other.cookie });
 	expect_failure(&a, "FORBIDDEN", "another%20browser", "another browser's cookie");
-	for (size_t i = strlen("Cookie: __Host-cg_login="); mine.cookie[i]; i += 7) {
+	for (size_t i = strlen("Cookie: __Host-cg_login_12345678="); mine.cookie[i]; i += 7) {
 		snprintf(changed, sizeof(changed), "%s", mine.cookie);
 		changed[i] = changed[i] == 'A' ? 'B' : 'A';
 		if (strcmp(changed, mine.cookie) == 0)
@@ -268,6 +260,48 @@ Test(sign_in, a_state_is_of_one_browser)
 	a = come_back(&mine);
 	expect_failure(&a, "FORBIDDEN", "used%20already", "a second time");
 	cr_expect_eq(github_count("path=/login/oauth/access_token"), before);
+}
+
+/* A browser has one jar for all its tabs. */
+Test(sign_in, two_tabs_at_once)
+{
+	struct journey first = begin(""), second, one, two;
+	struct answer a;
+	char both[6200];
+
+	a = CALL("GET", START, .headers = { first.cookie });
+	cr_assert_eq(a.status, 302);
+	cr_expect_eq(header_count(&a, "Set-Cookie"), 1, "the first one's stays: %s", a.headers);
+	snprintf(second.cookie, sizeof(second.cookie), "%s", login_cookie_of(&a));
+	keep_location(&a, &second);
+	forget(&a);
+	snprintf(
+	    both, sizeof(both), "%s; %s", first.cookie, second.cookie + strlen("Cookie: "));
+	one = first;
+	two = second;
+	at_github(&two, "login=ada");
+	at_github(&one, "login=ada");
+	a = CALL("GET", one.next, .headers = { both });
+	cr_expect_not_null(cookie_of(&a, "__Host-cg_refresh"), "the first: %s", a.headers);
+	cr_expect_null(strstr(a.headers, second.cookie + strlen("Cookie: ") + 16),
+	    "the other one's cookie is left alone");
+	forget(&a);
+	a = CALL("GET", two.next, .headers = { both });
+	cr_expect_not_null(cookie_of(&a, "__Host-cg_refresh"), "the second: %s", a.headers);
+	forget(&a);
+}
+
+/* Somebody who begins again and again does not outgrow the header. */
+Test(sign_in, a_fifth_tab_takes_the_oldest_ones_place)
+{
+	struct answer a = CALL("GET", START,
+	    .headers = { "Cookie: __Host-cg_login_aaaaaaaa=1; __Host-cg_login_bbbbbbbb=2; "
+	                 "x=y; __Host-cg_login_cccccccc=3; __Host-cg_login_dddddddd=4" });
+
+	cr_assert_eq(a.status, 302);
+	cr_expect_eq(header_count(&a, "Set-Cookie"), 2, "%s", a.headers);
+	cr_expect_str_eq(cookie_of(&a, "__Host-cg_login_aaaaaaaa"), "");
+	forget(&a);
 }
 
 Test(sign_in, ten_minutes)
@@ -303,18 +337,23 @@ Test(sign_in, return_to_is_a_path_and_nothing_else)
 		"%0D%0A%0D%0Ax", "/%2F%2Fevil.example", "/%252Fevil.example",
 		"%252F%252Fevil.example", "%2F%2Fevil.example", "/.%2F/evil.example",
 		"/..//evil.example", "/../evil", "/%2e%2e/evil", "/a/./b", "/a//b", "/%00",
-		"/a%20b", "/a%23b", "/%E2%80%AE", "/a?x=%0D%0AX", "/a%3Fx%3D%250D%250AX",
-		"?x=1", "", "/%3Cscript%3E", "/%EF%BC%8Fevil" };
+		"/a%20b", "/a%23b%23c", "%23//evil.example", "/a%23%250A", "/a%23b%3Cc",
+		"/%E2%80%AE", "/a?x=%0D%0AX", "/a%3Fx%3D%250D%250AX", "?x=1", "",
+		"/%3Cscript%3E", "/%EF%BC%8Fevil" };
 	static const char *const good[][2] = { { "/", "/" }, { "/me", "/me" },
 		{ "/snippets%3Fsort%3Dnewest%26tags%3Da,b", "/snippets?sort=newest&tags=a,b" },
-		{ "/@ada", "/@ada" }, { "/a/b/", "/a/b/" }, { "/a%253Ab", "/a%3Ab" } };
+		{ "/@ada", "/@ada" }, { "/a/b/", "/a/b/" }, { "/a%253Ab", "/a%3Ab" },
+		{ "/%23/snippets/1%3Fx%3D1", "/#/snippets/1?x=1" }, { "/a%23", "/a#" } };
 	char path[512], start[512];
 	struct answer a;
 
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
 		snprintf(path, sizeof(path), START "?return_to=%s", hostile[i]);
 		a = CALL("GET", path);
-		cr_expect_null(cookie_of(&a, "__Host-cg_login"), "%s", hostile[i]);
+		cr_expect_null(login_cookie_of(&a), "%s", hostile[i]);
+		cr_expect_not_null(strstr(header_of(&a, "Location"),
+		                       "&details=%5B%7B%22field%22%3A%22%3Freturn_to%22"),
+		    "%s", hostile[i]);
 		expect_failure(&a, "VALIDATION_ERROR", "fault", hostile[i]);
 	}
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {

@@ -47,9 +47,42 @@ Test(webhook, unsigned_ones_are_refused)
 		    .headers = {
 		        signatures[i], "X-GitHub-Event: push", "X-GitHub-Delivery: a-1" });
 		cr_expect_eq(a.status, 401, "%s: %ld", signatures[i], a.status);
+		cr_expect_str_eq(text_at(&a, "error.message"), "The signature does not fit");
+		cr_expect_str_eq(header_of(&a, "WWW-Authenticate"),
+		    "X-Hub-Signature-256 realm=\"codegram\"", "%s", signatures[i]);
 		forget(&a);
 	}
 	cr_expect_eq(stack_count("select count(*) from github_deliveries where id = 'a-1'"), 0);
+}
+
+/* 20 MiB that nobody signed are not even waited for. */
+Test(webhook, an_unsigned_body_is_not_read)
+{
+	static const char head[] = "POST " PATH " HTTP/1.1\r\nHost: x\r\nContent-Type: "
+	                           "application/json\r\nContent-Length: 20971520\r\n\r\n{";
+	char out[4096];
+
+	raw_exchange(head, sizeof(head) - 1, out, sizeof(out));
+	cr_expect_not_null(strstr(out, "HTTP/1.1 401 "), "%s", out);
+	cr_expect_not_null(strstr(out, "UNAUTHORIZED"), "%s", out);
+}
+
+/* Header and all: what is wrong is named. */
+Test(webhook, faulty_headers_are_named)
+{
+	unsigned char mac[SHA256_BYTES];
+	char signature[128] = "X-Hub-Signature-256: sha256=";
+	struct answer a;
+
+	crypto_hmac(span_of(stack_setting("GITHUB_WEBHOOK_SECRET")), SPAN("{}"), mac);
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		snprintf(signature + strlen(signature), 3, "%02x", mac[i]);
+	a = CALL("POST", PATH, .body = "{}", .headers = { signature, "X-GitHub-Event: a b" });
+	cr_expect_eq(a.status, 400, "%s", a.body);
+	cr_expect_str_eq(
+	    text_at(&a, "error.details.0.field"), "X-GitHub-Delivery", "%s", a.body);
+	cr_expect_str_eq(text_at(&a, "error.details.1.field"), "X-GitHub-Event");
+	forget(&a);
 }
 
 struct seen {

@@ -201,3 +201,22 @@ main(int argc, char **argv)
 	criterion_finalize(tests);
 	return code;
 }
+
+const char *
+stack_setting(const char *key)
+{
+	static char value[2048];
+	char path[512], line[2048];
+	size_t len = strlen(key);
+	FILE *f;
+
+	*value = '\0';
+	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
+	cr_assert_not_null(f = fopen(path, "r"));
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, key, len) == 0 && line[len] == '=')
+			snprintf(value, sizeof(value), "%.*s",
+			    (int)strcspn(line + len + 1, "\n"), line + len + 1);
+	fclose(f);
+	return value;
+}

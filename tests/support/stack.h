@@ -29,6 +29,9 @@ int stack_ctl(char *out, size_t size, const char *first, ...);
 void stack_sql(const char *sql, char *out, size_t size);
 long stack_count(const char *sql);
 
+/* A key of the stack's codegram.conf; "" when it has none. Static. */
+const char *stack_setting(const char *key);
+
 /* stop-part, start-part, restart-part. */
 void stack_part(const char *verb, const char *part);
 

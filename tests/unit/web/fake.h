@@ -79,6 +79,16 @@ fastcgi_param(struct fastcgi *f, const char *name)
 	return (struct span){ NULL, 0 };
 }
 
+struct span
+fastcgi_param_at(struct fastcgi *f, const char *name, size_t which)
+{
+	(void)f;
+	for (size_t i = 0; i < fake.count; i++)
+		if (strcmp(fake.params[i].name, name) == 0 && which-- == 0)
+			return fake.params[i].value;
+	return (struct span){ NULL, 0 };
+}
+
 size_t
 fastcgi_read(struct fastcgi *f, char *to, size_t size)
 {

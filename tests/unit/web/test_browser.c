@@ -73,6 +73,30 @@ Test(browser, every_word_leads_to_the_frontend)
 	}
 }
 
+/* What a client reads in the envelope. */
+Test(browser, nothing_of_a_failure_is_lost)
+{
+	begin(&come);
+	r->id = SPAN("abc123");
+	r->scope.fault.retry_after = 7;
+	fault_field(&r->scope.fault, "?return_to", "BAD_PATH", "must be a path", 0);
+	fault_field(&r->scope.fault, "?x", "TOO_LONG", "has too many characters", 9);
+	reply_send(r, ERR_INVALID);
+	cr_assert(sent("?error=VALIDATION_ERROR&reason=The%20request%20has%20faulty%20fields"
+	               "&request_id=abc123&retry_after=7&details=%5B%7B%22field%22%3A%22"
+	               "%3Freturn_to%22%2C%22code%22%3A%22BAD_PATH%22%2C%22message%22%3A%22"
+	               "must%20be%20a%20path%22%7D%2C%7B%22field%22%3A%22%3Fx%22%2C%22code%22"
+	               "%3A%22TOO_LONG%22%2C%22message%22%3A%22has%20too%20many%20characters"
+	               "%22%2C%22limit%22%3A9%7D%5D\r\n"),
+	    "%s", buf_text(&fake.written));
+	begin(&come);
+	for (int i = 0; i < FAULT_FIELDS_MAX; i++)
+		fault_field(&r->scope.fault, "?return_to", "BAD_PATH", "must be a path", 0);
+	reply_send(r, ERR_INVALID);
+	cr_assert(sent("Status: 302 "));
+	cr_assert_not(sent("details="), "rather none than half of them");
+}
+
 Test(browser, a_reason_is_only_text)
 {
 	begin(&come);
@@ -112,13 +136,59 @@ Test(browser, a_cookie_is_found_by_its_whole_name)
 		struct span value;
 		begin(&post);
 		fake_param("HTTP_COOKIE", span_of(cookies[i].header));
-		value = request_cookie(r, COOKIE_REFRESH);
+		value = request_cookie(r, COOKIE_REFRESH, "");
 		cr_expect(
 		    value.len == strlen(cookies[i].value) && span_is(value, cookies[i].value),
 		    "%s", cookies[i].header);
 	}
 	begin(&post);
-	cr_expect_eq(request_cookie(r, COOKIE_REFRESH).len, 0u);
+	cr_expect_eq(request_cookie(r, COOKIE_REFRESH, "").len, 0u);
+	fake_param("HTTP_COOKIE", SPAN("a=b"));
+	fake_param("HTTP_COOKIE", SPAN("__Host-cg_refresh=abc"));
+	cr_expect(
+	    span_is(request_cookie(r, COOKIE_REFRESH, ""), "abc"), "on a line of its own");
+}
+
+#define LOGIN "__Host-cg_login_"
+
+Test(browser, each_sign_in_has_a_cookie)
+{
+	begin(&come);
+	fake_param("HTTP_COOKIE",
+	    SPAN(LOGIN "one=1; x=y; " LOGIN "two=2; " LOGIN "=0; " LOGIN "two=3"));
+	cr_assert(span_is(request_cookie(r, COOKIE_LOGIN, "one"), "1"));
+	cr_assert(span_is(request_cookie(r, COOKIE_LOGIN, "two"), "2"));
+	cr_assert(span_is(request_cookie(r, COOKIE_LOGIN, ""), "0"));
+	cr_assert_null(request_cookie(r, COOKIE_LOGIN, "on").ptr);
+	cr_assert_null(request_cookie(r, COOKIE_LOGIN, "three").ptr);
+	reply_cookie(r, COOKIE_LOGIN, "three", "3", 600);
+	cr_assert_str_eq(headers(), "Set-Cookie: " LOGIN "three=3; Path=/; Max-Age=600; "
+	                            "Secure; HttpOnly; SameSite=Lax\r\n");
+}
+
+Test(browser, the_oldest_sign_ins_make_room)
+{
+	struct buf many;
+
+	begin(&come);
+	fake_param("HTTP_COOKIE", SPAN(LOGIN "a=1; x=y; " LOGIN "b=2; " LOGIN "c=3"));
+	reply_cookies_bound(r, COOKIE_LOGIN, 3);
+	cr_assert_str_eq(headers(), "");
+	reply_cookies_bound(r, COOKIE_LOGIN, 1);
+	cr_assert_not_null(strstr(headers(), LOGIN "a=; Path=/; Max-Age=0;"));
+	cr_assert_not_null(strstr(headers(), LOGIN "b=; Path=/; Max-Age=0;"));
+	cr_assert_null(strstr(headers(), LOGIN "c="));
+	/* However many somebody makes up, the answer stays small. */
+	begin(&come);
+	buf_init(&many, 1 << 16);
+	for (int i = 0; i < 500; i++)
+		buf_format(&many, LOGIN "%d=x; ", i);
+	buf_puts(&many, LOGIN "a-name-that-we-never-make=x");
+	fake_param("HTTP_COOKIE", buf_span(&many));
+	reply_cookies_bound(r, COOKIE_LOGIN, 3);
+	cr_assert(buf_ok(&r->reply.headers));
+	cr_assert_lt(r->reply.headers.len, 1024u);
+	buf_free(&many);
 }
 
 static const struct {

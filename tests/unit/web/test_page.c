@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "adapter/crypto.h"
+
 #define ID "019ab2c3-0000-7000-8000-000000000001"
 
 static const struct route rows_of_route[] = {
@@ -149,6 +151,28 @@ Test(page, made_up_cursors)
 		    open_cursor(cursors[i], "newest"), ERR_BAD_CURSOR, "%s", cursors[i]);
 }
 
+/* Four bytes a character pass the form's limit of 512 characters; so long a place must not be
+ * signed as the empty one would. */
+Test(page, a_long_cursor_is_refused)
+{
+	size_t lens[] = { 400, 500, 980, 1000, 1400, 2048 };
+
+	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+		struct buf cursor;
+		unsigned char mac[SHA256_BYTES];
+		buf_init(&cursor, 4096);
+		while (cursor.len + 4 + sizeof(ID) + 23 < lens[i])
+			buf_puts(&cursor, "\xF0\x9F\x98\x80");
+		buf_puts(&cursor, "~" ID "~");
+		crypto_hmac(
+		    (struct span){ (const char *)app.cursor_key[0], 32 }, SPAN(""), mac);
+		buf_base64url(&cursor, mac, 16);
+		cr_expect_eq(
+		    open_cursor(buf_text(&cursor), "newest"), ERR_BAD_CURSOR, "%zu", lens[i]);
+		buf_free(&cursor);
+	}
+}
+
 static void
 answer(struct page *page, const char *cursor, int64_t number, int64_t total, bool more)
 {
@@ -176,6 +200,17 @@ Test(page, links_of_numbered_pages)
 	answer(&page, NULL, 1, 0, false);
 	cr_assert_str_eq(headers(), "Link: </api/v1/x?page=1>; rel=\"first\"\r\n");
 	cr_assert_null(r->reply.next_cursor);
+}
+
+Test(page, names_in_links_are_read_as_everywhere)
+{
+	struct page page;
+
+	r->query = SPAN("l%69mit=10&%70age=3&q=x&unkn%6fwn=1&%ff=1");
+	answer(&page, NULL, 3, 25, false);
+	cr_assert_str_eq(headers(), "Link: </api/v1/x?l%69mit=10&q=x&page=1>; rel=\"first\", "
+	                            "</api/v1/x?l%69mit=10&q=x&page=2>; rel=\"prev\", "
+	                            "</api/v1/x?l%69mit=10&q=x&page=3>; rel=\"last\"\r\n");
 }
 
 Test(page, no_link_past_the_depth)

@@ -93,6 +93,28 @@ Test(route, rows)
 	cr_assert_eq(ask("GET", SPAN("/api/v1/snip\0pets")), ERR_BAD_PATH);
 }
 
+static const struct {
+	const char *path, *said;
+} reasons[] = {
+	{ "//", "empty segment" },
+	{ "/api/./x", "segment . or .." },
+	{ "/api/%73nippets", "must stand as itself" },
+	{ "/api/a b", "must be percent-encoded" },
+	{ "/api/\xC3\xA4", "must be percent-encoded" },
+	{ "/api/%zz", "without two hexadecimal digits" },
+	{ "/api/%00", "control character" },
+	{ "/api/%FF", "not UTF-8" },
+};
+
+Test(route, it_says_what_is_wrong_with_a_path)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		cr_assert_eq(ask("GET", span_of(reasons[i].path)), ERR_BAD_PATH);
+		cr_expect_not_null(strstr(r->scope.fault.message, reasons[i].said), "%s: %s",
+		    reasons[i].path, r->scope.fault.message);
+	}
+}
+
 Test(route, every_row_of_the_table_is_reached)
 {
 	for (size_t i = 0; i < route_count; i++) {

@@ -115,6 +115,61 @@ Test(validate, unknown_parameters_are_told_when_asked_for)
 	cr_assert_not_null(strstr(headers(), "Preference-Applied: handling=strict\r\n"));
 }
 
+static const struct {
+	const char *first, *second;
+	bool strict;
+} preferences[] = {
+	{ "handling=strict", NULL, true },
+	{ "Handling=strict", NULL, true },
+	{ "HANDLING = \"strict\"", NULL, true },
+	{ "handling=\"str\\ict\"", NULL, true },
+	{ "handling=strict; x=1", NULL, true },
+	{ "handling=strict;x", NULL, true },
+	{ "respond-async, handling=strict", NULL, true },
+	{ "respond-async,,handling=strict", NULL, true },
+	{ ",handling=strict", NULL, true },
+	{ "respond-async", "handling=strict", true },
+	{ "", "handling=strict", true },
+	{ "wait=10; foo=\"a, b\"; c, handling=strict", NULL, true },
+	{ "foo=\"\\\"\", handling=strict", NULL, true },
+	{ "\"odd\", handling=strict", NULL, true },
+	{ "=, handling=strict", NULL, true },
+	{ "handling=lenient, handling=strict", NULL, false },
+	{ "handling=lenient", "handling=strict", false },
+	{ "handling=strict, handling=lenient", NULL, true },
+	{ "handling", NULL, false },
+	{ "handling=", NULL, false },
+	{ "handling=\"\"", NULL, false },
+	{ "handling=stricter", NULL, false },
+	{ "handling=stric", NULL, false },
+	{ "handling=\"strict", NULL, true },
+	{ "handling=\"strict \"", NULL, false },
+	{ "xhandling=strict", NULL, false },
+	{ "foo=\"handling=strict\"", NULL, false },
+	{ "foo=\", handling=strict\"", NULL, false },
+	{ "foo; handling=strict", NULL, false },
+	{ "foo;handling=strict, bar", NULL, false },
+	{ "\\, =;\"", NULL, false },
+	{ "", NULL, false },
+};
+
+Test(validate, preferences_as_rfc_7240_has_them)
+{
+	for (size_t i = 0; i < sizeof(preferences) / sizeof(*preferences); i++) {
+		fresh();
+		r->route = &get;
+		fake_param("HTTP_PREFER", span_of(preferences[i].first));
+		if (preferences[i].second != NULL)
+			fake_param("HTTP_PREFER", span_of(preferences[i].second));
+		cr_expect_eq(prefers(r, "handling", "strict"), preferences[i].strict, "%s",
+		    preferences[i].first);
+	}
+	fresh();
+	cr_expect_not(prefers(r, "handling", "strict"));
+	fake_param("HTTP_PREFER", SPAN("respond-async;x=1"));
+	cr_expect(prefers(r, "respond-async", ""), "a preference without a value");
+}
+
 /* Exactly as long as it says: ASan sees a byte read past the end. */
 Test(validate, cut_escapes_are_not_read_on)
 {
@@ -149,7 +204,7 @@ Test(validate, hostile_queries_end_well)
 static enum err
 body(const struct route *route, const char *type, struct span text, const char *length)
 {
-	char digits[24];
+	static char digits[24]; /* some bodies are read only afterwards */
 
 	snprintf(digits, sizeof(digits), "%zu", text.len);
 	fresh();
@@ -189,6 +244,41 @@ Test(validate, content_types)
 		    types[i].ok ? OK : ERR_WRONG_TYPE, "%s", types[i].type);
 }
 
+static const struct {
+	const char *first, *second;
+	bool ok;
+} codings[] = {
+	{ "gzip", NULL, false },
+	{ "GZIP", NULL, false },
+	{ "br", NULL, false },
+	{ "deflate, identity", NULL, false },
+	{ "identity, gzip", NULL, false },
+	{ "identity", "gzip", false },
+	{ "nonsense", NULL, false },
+	{ "identity", NULL, true },
+	{ "Identity", NULL, true },
+	{ "", NULL, true },
+	{ " , ", NULL, true },
+};
+
+Test(validate, an_encoded_body_is_no_type_of_ours)
+{
+	for (size_t i = 0; i < sizeof(codings) / sizeof(*codings); i++) {
+		fresh();
+		r->route = &post;
+		fake.body = SPAN(GOOD);
+		fake_param("CONTENT_TYPE", SPAN("application/json"));
+		fake_param("CONTENT_LENGTH", SPAN("24"));
+		fake_param("HTTP_CONTENT_ENCODING", span_of(codings[i].first));
+		if (codings[i].second != NULL)
+			fake_param("HTTP_CONTENT_ENCODING", span_of(codings[i].second));
+		cr_assert_eq(
+		    validate(r), codings[i].ok ? OK : ERR_WRONG_TYPE, "%s", codings[i].first);
+		cr_assert_eq(
+		    strstr(headers(), "Accept-Encoding: identity\r\n") == NULL, codings[i].ok);
+	}
+}
+
 Test(validate, bodies_fill_the_form)
 {
 	const struct snippet_create *in;
@@ -201,6 +291,22 @@ Test(validate, bodies_fill_the_form)
 	    body(&post, "application/json", SPAN("{\"title\":\"a\\nb\"}"), NULL), ERR_INVALID);
 	cr_assert_eq(r->scope.fault.count, 2);
 	cr_assert_eq(body(&post, "application/json", SPAN(""), NULL), ERR_BAD_JSON);
+}
+
+/* What the database would refuse is refused here, by name. */
+Test(validate, a_list_has_a_least_number)
+{
+	static const struct route tokens = { .method = "POST",
+		.form = &form_access_token_create };
+
+	cr_assert_eq(
+	    body(&tokens, "application/json", SPAN("{\"name\":\"x\",\"scopes\":[]}"), NULL),
+	    ERR_INVALID);
+	cr_assert_eq(r->scope.fault.count, 1u);
+	cr_assert_str_eq(r->scope.fault.fields[0].field, "/scopes");
+	cr_assert_str_eq(r->scope.fault.fields[0].code, "TOO_FEW");
+	cr_assert_eq(r->scope.fault.fields[0].limit, 1);
+	cr_assert_eq(body(&tokens, "application/json", SPAN("{\"name\":\"x\"}"), NULL), OK);
 }
 
 Test(validate, a_body_that_is_cut_is_no_body)
@@ -237,4 +343,17 @@ Test(validate, lengths_that_are_none)
 Test(validate, no_body_is_wanted_where_the_form_has_none)
 {
 	cr_assert_eq(body(&bare_post, NULL, SPAN(""), NULL), OK);
+}
+
+Test(validate, a_raw_body_is_read_when_it_is_wanted)
+{
+	static const struct route raw = { .method = "POST", .form = &form_raw_body };
+
+	cr_assert_eq(body(&raw, NULL, SPAN("x=1"), NULL), OK);
+	cr_assert_eq(fake.body.len, 3u);
+	cr_assert_eq(raw_body(r), OK);
+	cr_assert(span_is(r->body, "x=1"));
+	cr_assert_eq(fake.body.len, 0u);
+	cr_assert_eq(body(&raw, NULL, SPAN("x"), "26214401"), OK);
+	cr_assert_eq(raw_body(r), ERR_TOO_LARGE);
 }
