@@ -110,7 +110,8 @@ new_language(const struct snippet_edit *in, const struct snippet_head *s)
 	    span_of(in->code ? in->code : s->code));
 }
 
-/* PATCH /snippets/:id: its author changes what the body names. */
+/* PATCH /snippets/:id: its author changes what the body names; what names nothing changes
+ * nothing, its version neither. */
 enum err
 snippet_update(struct request *r)
 {
@@ -125,8 +126,11 @@ snippet_update(struct request *r)
 	TRY(q_snippet_head(r->db, id, r->viewer.id, guesses, false, &s));
 	TRY(may_edit(r, &s));
 	TRY(if_match(r, s.version));
-	TRY(q_snippet_edit(r->db, id, s.version, given, in->title, in->description, in->code,
-	    new_language(in, &s), in->filename, &in->tags, in->is_public));
+	if (given == NULL)
+		return ERR_NO_MEMORY;
+	if (given->count > 0)
+		TRY(q_snippet_edit(r->db, id, s.version, given, in->title, in->description,
+		    in->code, new_language(in, &s), in->filename, &in->tags, in->is_public));
 	TRY(card(r, id, &rows));
 	return reply_one(r, &rows);
 }

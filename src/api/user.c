@@ -59,13 +59,17 @@ enum err
 user_update(struct request *r)
 {
 	const struct user_edit *in = r->form;
+	const struct texts *given = given_fields(r);
 	struct rows rows = reply_rows(r);
 	struct user_head u;
 
 	TRY(q_user_head(r->db, r->viewer.id, &u));
 	TRY(if_match(r, u.version));
-	TRY(q_user_edit(r->db, u.id, u.version, given_fields(r), in->full_name, in->bio,
-	    in->location, in->company, in->website));
+	if (given == NULL)
+		return ERR_NO_MEMORY;
+	if (given->count > 0)
+		TRY(q_user_edit(r->db, u.id, u.version, given, in->full_name, in->bio,
+		    in->location, in->company, in->website));
 	TRY(q_user_own(r->db, u.id, &rows));
 	return reply_one(r, &rows);
 }

@@ -98,6 +98,45 @@ Test(snippet, versions_and_etags)
 	forget(&a);
 }
 
+/* A body that names nothing changes nothing: whoever holds the version may go on with it. */
+Test(snippet, an_empty_change_is_none)
+{
+	const char *ann = stack_token("ann");
+	const char *id = new_snippet(ann, "{\"title\":\"x\",\"code\":\"x\"}");
+	char path[128], etag[160], updated[64];
+	struct answer a;
+
+	snprintf(path, sizeof(path), "/api/v1/snippets/%s", id);
+	a = CALL("GET", path, .token = ann);
+	snprintf(etag, sizeof(etag), "If-Match: %s", header_of(&a, "ETag"));
+	snprintf(updated, sizeof(updated), "%s", text_at(&a, "data.updated_at"));
+	forget(&a);
+	a = CALL("PATCH", path, .token = ann, .body = "{}");
+	cr_expect_eq(a.status, 200, "%s", a.body);
+	cr_expect_eq(int_at(&a, "data.version"), 1);
+	cr_expect_str_eq(text_at(&a, "data.updated_at"), updated);
+	forget(&a);
+	a = CALL("PATCH", path, .token = ann, .body = "{\"title\":\"y\"}", .headers = { etag });
+	cr_expect_eq(a.status, 200, "%s", a.body);
+	cr_expect_eq(int_at(&a, "data.version"), 2);
+	forget(&a);
+	a = CALL("PATCH", path, .token = ann, .body = "{}", .headers = { etag });
+	cr_expect_eq(a.status, 412, "a condition is a condition");
+	forget(&a);
+	a = CALL("PATCH", path, .token = stack_token("bob"), .body = "{}");
+	cr_expect_eq(a.status, 403, "and it is still not everybody's");
+	forget(&a);
+	a = CALL("PATCH", "/api/v1/users/me", .token = ann, .body = "{\"bio\":\"x\"}");
+	snprintf(etag, sizeof(etag), "If-Match: %s", header_of(&a, "ETag"));
+	forget(&a);
+	a = CALL("PATCH", "/api/v1/users/me", .token = ann, .body = "{}", .headers = { etag });
+	cr_expect_eq(a.status, 200, "%s", a.body);
+	forget(&a);
+	a = CALL("PATCH", "/api/v1/users/me", .token = ann, .body = "{}", .headers = { etag });
+	cr_expect_eq(a.status, 200, "it is the same version still: %s", a.body);
+	forget(&a);
+}
+
 Test(snippet, head_is_get_without_a_body)
 {
 	char path[128];
