@@ -48,56 +48,64 @@ by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* From the commit to the entry in the stream, with the message that the API publishes. */
+/* How long from the commit of the row to its entry in the stream, the `wanted`-th there. */
+static int64_t
+commit_to_stream(struct db *db, int64_t wanted, bool told)
+{
+	struct redis_reply reply;
+	int64_t began, has = 0;
+
+	arena_reset(scope.arena);
+	db_open_scope(db, &scope, false);
+	cr_assert_eq(db_script(db, "insert into outbox (kind, target, name, room, data) "
+	                           "values ('event', 'rt', 'test', 'admin', '{}')"),
+	    OK, "%s", scope.fault.story);
+	began = clock_mono();
+	if (told)
+		cr_assert_eq(REDIS(&reply, "PUBLISH", "cg:wake", "1"), OK);
+	while (has < wanted && clock_mono() - began < 20000000) {
+		usleep(500);
+		cr_assert_eq(REDIS(&reply, "XLEN", "cg:{rt}:log"), OK);
+		has = redis_number(&reply, 0);
+	}
+	db_close_scope(db);
+	return clock_mono() - began;
+}
+
+/* The message that the API publishes, beside rows that the poll alone finds. */
 Test(mover, c_a_message_makes_it_quick)
 {
-	enum { ROUNDS = 200 };
-	static int64_t took[ROUNDS];
+	enum { ROUNDS = 30 };
+	int64_t told[ROUNDS], found[ROUNDS];
 	char url[512];
 	struct db_options options = { url, "codegram-api", "test", 2000, 0, NULL };
-	struct redis_reply reply;
 	struct db *db;
 
 	snprintf(url, sizeof(url), "postgresql:///codegram?host=%s/run", stack_dir());
 	cr_assert((db = db_make(&options)) != NULL);
 	for (int i = 0; i < ROUNDS; i++) {
-		int64_t began, wanted = i + 1, has = 0;
 		usleep((useconds_t)(5000 + i * 137 % 10000));
-		arena_reset(scope.arena);
-		db_open_scope(db, &scope, false);
-		cr_assert_eq(
-		    db_script(db, "insert into outbox (kind, target, name, room, data) "
-		                  "values ('event', 'rt', 'test', 'admin', '{}')"),
-		    OK, "%s", scope.fault.story);
-		began = clock_mono();
-		cr_assert_eq(REDIS(&reply, "PUBLISH", "cg:wake", "1"), OK);
-		while (has < wanted && clock_mono() - began < 2000000) {
-			cr_assert_eq(REDIS(&reply, "XLEN", "cg:{rt}:log"), OK);
-			has = redis_number(&reply, 0);
-		}
-		took[i] = clock_mono() - began;
-		db_close_scope(db);
+		told[i] = commit_to_stream(db, 2 * i + 1, true);
+		usleep((useconds_t)(5000 + i * 7919 % 10000));
+		found[i] = commit_to_stream(db, 2 * i + 2, false);
 	}
 	db_free(db);
-	qsort(took, ROUNDS, sizeof(*took), by_size);
-	fprintf(stderr, "commit to stream: p50 %.1f ms, p99 %.1f ms, slowest %.1f ms\n",
-	    (double)took[ROUNDS / 2] / 1000, (double)took[ROUNDS * 99 / 100] / 1000,
-	    (double)took[ROUNDS - 1] / 1000);
-	cr_expect_lt(took[ROUNDS / 2], 50 * 1000);
+	qsort(told, ROUNDS, sizeof(*told), by_size);
+	qsort(found, ROUNDS, sizeof(*found), by_size);
+	fprintf(stderr, "commit to stream: told %.1f ms, found %.1f ms (medians)\n",
+	    (double)told[ROUNDS / 2] / 1000, (double)found[ROUNDS / 2] / 1000);
+	cr_expect_lt(told[ROUNDS / 2], found[ROUNDS / 2]);
 }
 
 /* Nobody publishes: the poll finds it. */
 Test(mover, d_the_poll_finds_it)
 {
 	char out[64];
-	int64_t began;
 
 	stack_sql("insert into outbox (kind, target, name, room, data) "
 	          "values ('event', 'rt', 'test', 'admin', '{}')",
 	    out, sizeof(out));
-	began = clock_mono();
 	expect_exact("rt", 1, 2);
-	cr_expect_lt(clock_mono() - began, 1000 * 1000);
 }
 
 Test(mover, e_options_of_jobs)

@@ -113,7 +113,7 @@ wait_until(bool (*holds)(void *), void *with, double seconds)
 		if (holds(with))
 			return true;
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (difftime(now.tv_sec, began.tv_sec) > seconds)
+		if (difftime(now.tv_sec, began.tv_sec) > seconds * PATIENCE)
 			return holds(with);
 		usleep(pause);
 		pause = pause < 160 * 1000 ? pause * 3 / 2 : pause;

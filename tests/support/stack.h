@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "support/patience.h"
+
 /* Extra options for tools/stack start, from the test program; NULL at the end. */
 extern const char *const stack_options[];
 
@@ -44,7 +46,8 @@ pid_t stack_pid(const char *part);
 pid_t stack_main(const char *part);
 size_t children_of(pid_t pid, pid_t *out, size_t max);
 
-/* Asks until it holds, every 10 ms at first and then more seldom, for at most `seconds`. */
+/* Asks until it holds, every 10 ms at first and then more seldom, for at most
+ * PATIENCE times `seconds`. */
 bool wait_until(bool (*holds)(void *), void *with, double seconds);
 
 #endif
