@@ -8,9 +8,12 @@
 /* The name that CodeGram uses, from any case or alias ("js" → "javascript"); NULL: unknown. */
 const char *language_name(struct span word);
 
-/* By file name, else #! line, else signs in the first 4 KiB, else "plaintext". `filename` may
- * be NULL. Never NULL. */
+/* By file name, else #! line, else what stands in the first 4 KiB when that leaves no doubt, else
+ * "plaintext", as when the #! line names what we don't know. `filename` may be NULL. Never NULL. */
 const char *language_guess(const char *filename, struct span code);
+
+/* By what stands in it; NULL when it is not sure. */
+const char *language_of_content(struct span code);
 
 /* By the file's name alone; NULL when it tells nothing. */
 const char *language_of_file(const char *filename);

@@ -57,7 +57,20 @@ static const struct {
 	{ "other.conf", "ini" },
 	{ ".bashrc", "shell" },
 	{ "x.R", "r" },
-	{ "x.TS", NULL }, /* on file systems that tell .s and .S apart, case means something */
+	{ "x.TS", "typescript" }, /* ends in any case, as Linguist has them */
+	{ "MAIN.PY", "python" },
+	{ "boot.S", "assembly" },
+	{ "README.MD", "markdown" },
+	{ "makefile", "makefile" },
+	{ "GNUmakefile", "makefile" },
+	{ "MAKEFILE", NULL }, /* whole names in theirs: no make would find it */
+	{ "gemfile", NULL },
+	{ "Gemfile", "ruby" },
+	{ "cmakelists.txt", "plaintext" },
+	{ "Cargo.lock", "toml" },
+	{ "cargo.lock", NULL },
+	{ ".GITCONFIG", "ini" },
+	{ "project.pro", NULL }, /* Prolog's, Qt's and others' */
 	{ "py", NULL },
 	{ ".", NULL },
 	{ "x.", NULL },
@@ -87,15 +100,43 @@ static const struct {
 	{ "#!/usr/bin/env  ruby\n", "ruby" },
 	{ "#!/usr/bin/python3\r\nx = 1\r\n", "python" },
 	{ "#!lua\n", "lua" },
-	{ "#!/opt/strange\nfn main() {}", "rust" },
+	{ "#!/usr/bin/python3.11\nputs 1", "python" },
+	{ "#!/usr/bin/python2.7 -u\n", "python" },
+	{ "#!/usr/bin/pypy3\n", "python" },
+	{ "#!/usr/bin/perl5.36.0\n", "perl" },
+	{ "#!/usr/bin/perl6\n", "raku" },
+	{ "#!/usr/bin/lua5.4\n", "lua" },
+	{ "#!/usr/bin/lua-5.4\n", "lua" },
+	{ "#!/usr/bin/ruby2.7\n", "ruby" },
+	{ "#!/usr/bin/php8.2\n", "php" },
+	{ "#!/usr/bin/env node18\n", "javascript" },
+	{ "#!/usr/bin/env -i python3\n", "python" },
+	{ "#!/usr/bin/env -S python3 -u\n", "python" },
+	{ "#!/usr/bin/env -Spython3 -u\n", "python" },
+	{ "#!/usr/bin/env --split-string=/usr/bin/ruby -w\n", "ruby" },
+	{ "#!/usr/bin/env -S PYTHONPATH=/opt/lua python3\n", "python" },
+	{ "#!/usr/bin/env -u HOME perl\n", "perl" },
+	{ "#!/usr/bin/env -S -u HOME /opt/bin/perl -w\n", "perl" },
+	{ "#!\t/bin/sh -e\n", "shell" },
+	{ "#!/bin/bash\n", "shell" },
+	{ "#!/bin/sh\n# \\\nexec tclsh \"$0\" \"$@\"\n", "tcl" },
+	{ "#!/bin/sh\nexec /usr/bin/python3 \"$0\" \"$@\"\n", "python" },
+	{ "#!/bin/sh\nexec sleep \"$0\"\n", "shell" },
+	/* It says what it is, only not to us. */
+	{ "#!/opt/strange\nfn main() {}", "plaintext" },
+	{ "#!/usr/bin/fish\nif [ -f x ]; then\nfi\n", "plaintext" },
+	{ "#!/usr/bin/env strange3.1\nimport os\n", "plaintext" },
+	{ "#!/usr/bin/pythonic\n", "plaintext" },
+	{ "#!/usr/bin/3.11\n", "plaintext" },
 	{ "#!/usr/bin/env\nfn main() {}", "rust" },
+	{ "#!/usr/bin/env -S\nfn main() {}", "rust" },
 	{ "#!\n", "plaintext" },
-	{ " #!/usr/bin/perl\n", "shell" }, /* no first line, but a sign all the same */
+	{ " #!/usr/bin/perl\n", "plaintext" },
 	{ "package main\n", "go" },
 	{ "#include <stdio.h>\nint main(void) {}", "c" },
 	{ "#include <iostream>\n", "cpp" },
 	{ "#include <vector>\nstd::vector<int> v;", "cpp" },
-	{ "<!DOCTYPE html>\n<?php echo 1;", "html" },
+	{ "<!DOCTYPE html>\n<?php echo 1;", "php" },
 	{ "<?php echo 1;", "php" },
 	{ "public static void main(String[] a)", "java" },
 	{ "SELECT 1", "sql" },
@@ -124,10 +165,10 @@ Test(language, signs_stand_in_the_first_4_kib)
 	char *code = malloc(8192);
 
 	memset(code, 'x', 8192);
-	memcpy(code + 4096 - 7, "SELECT ", 7);
+	memcpy(code + 4096 - 9, "\nSELECT 1", 9);
 	cr_assert_str_eq(language_guess(NULL, (struct span){ code, 8192 }), "sql");
 	memset(code, 'x', 8192);
-	memcpy(code + 4096 - 6, "SELECT ", 7);
+	memcpy(code + 4096 - 8, "\nSELECT 1", 9);
 	cr_assert_str_eq(language_guess(NULL, (struct span){ code, 8192 }), "plaintext");
 	free(code);
 }
