@@ -21,9 +21,16 @@ enum fastcgi_event { FASTCGI_READY, FASTCGI_SIGNAL, FASTCGI_NOTHING };
  * workers that share a socket one is woken (EPOLLEXCLUSIVE), not all. */
 enum fastcgi_event fastcgi_wait(struct fastcgi *f, int timeout_ms);
 
+/* The same for signals alone. */
+enum fastcgi_event fastcgi_pause(struct fastcgi *f, int timeout_ms);
+
+/* FASTCGI_NONE: another worker was quicker, or it was no request. FASTCGI_FULL: there is no
+ * descriptor (or memory) left to take it with, and it waits on; errno tells. */
+enum fastcgi_accepted { FASTCGI_REQUEST, FASTCGI_NONE, FASTCGI_FULL };
+
 /* Takes the connection and reads the request's parameters, for as long as the other side takes:
- * the caller is being watched. False: another worker was quicker, or it was no request. */
-bool fastcgi_accept(struct fastcgi *f);
+ * the caller is being watched. */
+enum fastcgi_accepted fastcgi_accept(struct fastcgi *f);
 
 /* A parameter of the request, e.g. "REQUEST_URI"; empty when it was not sent. */
 struct span fastcgi_param(struct fastcgi *f, const char *name);

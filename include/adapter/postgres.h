@@ -49,6 +49,10 @@ void db_free(struct db *db);
 /* Another slow_ms from now on. */
 void db_slow(struct db *db, int slow_ms);
 
+/* From now on statements wait at most so long, all together (then ERR_BUSY), and each at most
+ * `lock_ms` for a lock; over scopes, until the next call. 0: what the options say. */
+void db_patience(struct db *db, int total_ms, int lock_ms);
+
 /* Lends the request's arena and fault record. With `transaction` the first statement begins
  * one; otherwise each statement commits by itself and is repeated once on a new connection
  * when the old one turns out to be dead, so it must only read. */

@@ -17,6 +17,11 @@ struct slot {
 	_Atomic uint64_t served;
 };
 
+/* Of each route, in memory shared by the pool. */
+struct stuck {
+	_Atomic int64_t until; /* clock_mono(): a lock that it needs is hardly free; 0: no */
+};
+
 struct route_counters {
 	counter *status[6]; /* by hundreds; [0] unused */
 	struct histogram duration;
@@ -42,10 +47,14 @@ struct app {
 	struct http_client *http; /* of the login pool; else NULL */
 	struct seal_ring seal;
 	struct arena *arena;
-	struct slot *slot;
+	struct slot *slot, *slots; /* its own; of all workers */
+	struct stuck *stuck;       /* route_count of them */
+	bool queued;               /* the request was there before the worker was free */
 	struct jwt_ring access, refresh, live;
 	unsigned char cursor_key[JWT_KEYS][32]; /* made of the refresh ring's; [0] signs */
 	struct route_counters *counters;        /* route_count + 1: the last is "none" */
+	counter *full,
+	    *refused; /* requests that waited for a descriptor; that waited too long */
 	struct counter_file *stats;
 	struct request request; /* its buffers are kept */
 };
@@ -59,6 +68,7 @@ int worker_run(struct app *app, int listen_fd);
 /* Steps of the frame; each in the file of its name. */
 enum err cors(struct request *r);
 enum err route(struct request *r);
+enum err admit(struct request *r);
 enum err authenticate(struct request *r);
 enum err rate_limit(struct request *r);
 enum err validate(struct request *r);
@@ -72,6 +82,9 @@ bool prefers(const struct request *r, const char *name, const char *value);
 /* application/x-www-form-urlencoded decoding of one name or value; false: a bad escape, NUL or
  * bad UTF-8 (or no memory). */
 bool query_decode(struct span raw, struct arena *arena, struct span *out);
+
+/* How a step ended, for those that admit() lets in after it. */
+void admit_learn(struct request *r, enum err e);
 
 /* Before a personal token is looked up (ERR_TOO_MANY), and when there is none. */
 enum err may_guess(struct request *r);

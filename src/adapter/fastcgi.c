@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -101,10 +102,24 @@ fastcgi_wait(struct fastcgi *f, int timeout_ms)
 	return n > 0 ? FASTCGI_READY : FASTCGI_NOTHING;
 }
 
-bool
+enum fastcgi_event
+fastcgi_pause(struct fastcgi *f, int timeout_ms)
+{
+	struct pollfd p = { f->signal_fd, POLLIN, 0 };
+
+	return poll(&p, 1, timeout_ms) > 0 ? FASTCGI_SIGNAL : FASTCGI_NOTHING;
+}
+
+enum fastcgi_accepted
 fastcgi_accept(struct fastcgi *f)
 {
-	return FCGX_Accept_r(&f->request) == 0;
+	int e = FCGX_Accept_r(&f->request);
+
+	if (e == 0)
+		return FASTCGI_REQUEST;
+	errno = -e;
+	return e == -EMFILE || e == -ENFILE || e == -ENOBUFS || e == -ENOMEM ? FASTCGI_FULL
+	                                                                     : FASTCGI_NONE;
 }
 
 struct span

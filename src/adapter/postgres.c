@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { CONNECT_MS = 500, GRACE_MS = 200, AWAY_MS = 1000 };
+enum { CONNECT_MS = 500, GRACE_MS = 200, AWAY_MS = 1000, COMMIT_LEAST_MS = 1000 };
 
 struct db {
 	struct db_options options;
@@ -24,13 +24,23 @@ struct db {
 	char why[160];      /* it was away then */
 	struct scope *scope;
 	bool transaction, begun, failed;
-	int run; /* statements answered in this scope */
+	int run;               /* statements answered in this scope */
+	int total_ms, lock_ms; /* db_patience() */
+	int64_t waited;        /* microseconds of it */
 };
 
 struct scope *
 db_scope(struct db *db)
 {
 	return db->scope;
+}
+
+/* A little less than a statement may take, so that a lock is what the answer names; and more than
+ * PostgreSQL's deadlock_timeout (1 s), or all who wait in a circle would lose, and not one. */
+static int
+lock_limit(int timeout_ms)
+{
+	return timeout_ms / 10 * 9;
 }
 
 /* The next value of struct db.serial, over all connections of the process. */
@@ -50,7 +60,7 @@ db_make(const struct db_options *options)
 		    "-c statement_timeout=%d -c lock_timeout=%d -c TimeZone=UTC -c jit=off "
 		    "-c plan_cache_mode=force_generic_plan "
 		    "-c idle_in_transaction_session_timeout=20000",
-		    options->timeout_ms, options->timeout_ms / 2);
+		    options->timeout_ms, lock_limit(options->timeout_ms));
 	else
 		snprintf(db->session, sizeof(db->session), "-c TimeZone=UTC");
 	parsed = PQconninfoParse(options->url, NULL);
@@ -83,6 +93,25 @@ void
 db_slow(struct db *db, int slow_ms)
 {
 	db->options.slow_ms = slow_ms;
+}
+
+void
+db_patience(struct db *db, int total_ms, int lock_ms)
+{
+	db->total_ms = total_ms;
+	db->lock_ms = lock_ms;
+	db->waited = 0;
+}
+
+/* Milliseconds that a statement may take now; 0 when patience is at its end. */
+static int
+time_left(const struct db *db)
+{
+	int64_t left = db->total_ms - db->waited / 1000;
+
+	if (db->total_ms == 0 || left > db->options.timeout_ms)
+		return db->options.timeout_ms;
+	return left > 0 ? (int)left : 0;
 }
 
 /* The connection is of no use any more. */
@@ -209,7 +238,7 @@ static const struct {
 	enum err word;
 } states[] = {
 	{ "57014", ERR_TIMEOUT }, /* statement_timeout */
-	{ "55P03", ERR_RETRY },   /* lock_timeout */
+	{ "55P03", ERR_BUSY },    /* lock_timeout */
 	{ "40001", ERR_RETRY },
 	{ "40P01", ERR_RETRY },
 	{ "26000", ERR_RETRY },
@@ -325,11 +354,33 @@ statement_key(const struct statement *st, char *key, size_t size)
 	snprintf(key, size, "s%lx", (unsigned long)(uintptr_t)st);
 }
 
-/* One round trip: BEGIN and Parse when they are due, then the statement. */
+/* The session's limits hold until less time is left; then for what follows in the transaction,
+ * which without BEGIN is what is sent before the sync. */
+static bool
+send_limits(struct db *db, int *commands)
+{
+	int timeout = time_left(db), lock = lock_limit(timeout);
+	char texts[2][16];
+	const char *values[] = { texts[0], texts[1] };
+
+	if (db->lock_ms > 0 && db->lock_ms < lock)
+		lock = db->lock_ms;
+	if (lock == lock_limit(db->options.timeout_ms))
+		return true;
+	snprintf(texts[0], sizeof(texts[0]), "%d", timeout);
+	snprintf(texts[1], sizeof(texts[1]), "%d", lock > 0 ? lock : 1);
+	++*commands;
+	return PQsendQueryParams(db->conn,
+	           "select set_config('statement_timeout', $1, true), "
+	           "set_config('lock_timeout', $2, true)",
+	           2, NULL, values, NULL, NULL, 0) != 0;
+}
+
+/* One round trip: BEGIN, limits and Parse when they are due, then the statement. */
 static enum err
 round_trip(struct db *db, struct statement *st, const struct value *v, PGresult **out)
 {
-	int64_t deadline = clock_mono() + (int64_t)(db->options.timeout_ms + GRACE_MS) * 1000;
+	int64_t deadline = clock_mono() + (int64_t)(time_left(db) + GRACE_MS) * 1000;
 	const char *texts[STATEMENT_PARAMS_MAX];
 	int commands = 1, done;
 	bool sent = true, begins = db->transaction && !db->begun;
@@ -346,6 +397,7 @@ round_trip(struct db *db, struct statement *st, const struct value *v, PGresult 
 		sent = PQsendQueryParams(db->conn, "begin", 0, NULL, NULL, NULL, NULL, 0);
 		commands++;
 	}
+	sent = sent && send_limits(db, &commands);
 	if (prepares) {
 		sent = sent && PQsendPrepare(db->conn, key, st->sql, st->params, st->types);
 		commands++;
@@ -378,10 +430,9 @@ log_time(const struct db *db, const struct statement *st, int64_t began)
 /* A dead connection shows only when it is used: then once more on a new one, as long as
  * nothing was done that could be done twice. A transaction never goes on on another
  * connection than its own: ERR_RETRY has the whole of it run again. */
-enum err
-db_run(struct db *db, struct statement *st, const struct value *v, PGresult **out)
+static enum err
+run_once_or_twice(struct db *db, struct statement *st, const struct value *v, PGresult **out)
 {
-	int64_t began = clock_mono();
 	enum err word = OK;
 
 	for (int attempt = 0; attempt < 2; attempt++) {
@@ -408,6 +459,21 @@ db_run(struct db *db, struct statement *st, const struct value *v, PGresult **ou
 		fault_reset(&db->scope->fault);
 	}
 	db->run++;
+	return word;
+}
+
+enum err
+db_run(struct db *db, struct statement *st, const struct value *v, PGresult **out)
+{
+	int64_t began = clock_mono();
+	enum err word;
+
+	*out = NULL;
+	if (db->total_ms > 0 && time_left(db) == 0)
+		return fault(&db->scope->fault, ERR_BUSY,
+		    "PostgreSQL: %s: earlier statements took all the time", st->name);
+	word = run_once_or_twice(db, st, v, out);
+	db->waited += clock_mono() - began;
 	log_time(db, st, began);
 	return word;
 }
@@ -425,11 +491,14 @@ db_open_scope(struct db *db, struct scope *scope, bool transaction)
 static enum err
 end_transaction(struct db *db, const char *how)
 {
-	int64_t deadline = clock_mono() + (int64_t)(db->options.timeout_ms + GRACE_MS) * 1000;
+	int left = time_left(db) < COMMIT_LEAST_MS ? COMMIT_LEAST_MS : time_left(db);
+	int64_t deadline = clock_mono() + (int64_t)(left + GRACE_MS) * 1000;
 	PGresult *r = NULL;
 	enum err word;
 	int done;
 
+	if (db->options.timeout_ms == 0)
+		deadline = 0;
 	db->begun = false;
 	if (!PQsendQueryParams(db->conn, how, 0, NULL, NULL, NULL, NULL, 0) ||
 	    !PQpipelineSync(db->conn) || !flushed(db, deadline))

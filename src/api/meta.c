@@ -10,6 +10,8 @@
 #include "store/meta.h"
 #include "web/app.h"
 
+enum { READY_MS = 1000 };
+
 /* GET /languages: names with the number of public snippets. */
 enum err
 meta_languages(struct request *r)
@@ -178,8 +180,11 @@ meta_ready(struct request *r)
 	struct lacking lacking = { .count = 0 };
 	struct buf *out = &r->reply.data;
 	int64_t began = clock_mono();
-	enum health db = postgres_health(r), redis;
+	enum health db, redis;
 
+	/* Whoever asks wants to know now. */
+	db_patience(r->db, READY_MS, 0);
+	db = postgres_health(r);
 	buf_puts(out, "{\"checks\":{");
 	dependency(r, "postgresql", db, began);
 	buf_char(out, ',');

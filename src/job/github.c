@@ -87,7 +87,7 @@ later(struct job *job, const struct sync *s)
 static bool
 is_innocent(enum err e)
 {
-	return e == ERR_AWAY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
+	return e == ERR_AWAY || e == ERR_BUSY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
 }
 
 /* The sync's end as the job's. */

@@ -132,6 +132,8 @@ open_counters(struct app *app, struct pool *pool)
 	snprintf(labels, sizeof(labels), "pool=\"%s\"", app->pool);
 	pool->respawned =
 	    counter_get(app->stats, "codegram_pool_respawned_total", COUNTER, labels);
+	app->full = counter_get(app->stats, "codegram_pool_full_total", COUNTER, labels);
+	app->refused = counter_get(app->stats, "codegram_pool_refused_total", COUNTER, labels);
 	pool->killed = counter_get(app->stats, "codegram_pool_killed_total", COUNTER, labels);
 	pool->alive = counter_get(app->stats, "codegram_pool_workers", PRESENT, labels);
 	atomic_store(counter_get(app->stats, "codegram_pool_workers_wanted", PRESENT, labels),

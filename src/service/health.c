@@ -59,6 +59,7 @@ health_of_postgres(enum err e, const struct fault *f)
 {
 	enum health otherwise = e == ERR_AWAY      ? HEALTH_AWAY
 	                        : e == ERR_TIMEOUT ? HEALTH_BUSY
+	                        : e == ERR_BUSY    ? HEALTH_BUSY
 	                        : e == ERR_RETRY   ? HEALTH_BUSY
 	                                           : HEALTH_BROKEN;
 

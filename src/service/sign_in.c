@@ -154,7 +154,8 @@ store(struct sign_in *s, const struct github_grant *grant, const struct github_i
 	enum err e = ERR_RETRY;
 
 	TRY(github_profile(who, s->scope, &profile));
-	for (int i = 0; i < TRIES && e == ERR_RETRY; i++) {
+	/* A lock that was not free, too: the code is spent, and patience bounds it. */
+	for (int i = 0; i < TRIES && (e == ERR_RETRY || e == ERR_BUSY); i++) {
 		fault_reset(&s->scope->fault);
 		db_open_scope(s->db, s->scope, true);
 		e = store_once(s, grant, who, profile);

@@ -250,15 +250,22 @@ kill_the_late(struct master *m)
 static bool
 master_open(struct master *m, struct pool *pool)
 {
+	struct app *app = pool->app;
 	size_t bytes;
+	char *shared;
 
 	*m = (struct master){ .pool = pool, .count = pool->app->workers, .reloading = -1 };
 	m->moved = clock_mono();
 	bytes = (size_t)m->count * sizeof(struct slot);
 	m->signal_fd = proc_signals();
-	m->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	m->children = arena_alloc(pool->app->arena, (size_t)m->count * sizeof(struct child));
-	return m->signal_fd >= 0 && m->slots != MAP_FAILED && m->children != NULL;
+	shared = mmap(NULL, bytes + app->route_count * sizeof(struct stuck),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	m->children = arena_alloc(app->arena, (size_t)m->count * sizeof(struct child));
+	if (m->signal_fd < 0 || shared == MAP_FAILED || m->children == NULL)
+		return false;
+	app->slots = m->slots = (struct slot *)(void *)shared;
+	app->stuck = (struct stuck *)(void *)(shared + bytes);
+	return true;
 }
 
 int

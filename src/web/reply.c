@@ -307,12 +307,21 @@ rate_headers(struct request *r)
 	    (long long)a->reset_seconds);
 }
 
+/* What may have been done already is not to be sent again unseen, unless it comes to the same
+ * (RFC 9110, section 9.2.2). */
+static bool
+repeatable(const struct request *r, enum err e)
+{
+	return e != ERR_UNKNOWN_COMMIT ||
+	       !(span_is(r->method, "POST") || span_is(r->method, "PATCH"));
+}
+
 static void
-retry_after(struct request *r, int status)
+retry_after(struct request *r, enum err e)
 {
 	int seconds = r->scope.fault.retry_after;
 
-	if (status == 503 && seconds == 0)
+	if (err_row(e)->status == 503 && seconds == 0 && repeatable(r, e))
 		seconds = 1;
 	if (seconds > 0)
 		buf_format(&r->reply.headers, "Retry-After: %d\r\n", seconds);
@@ -383,7 +392,7 @@ send_error(struct request *r, enum err e)
 	buf_reset(&r->reply.data);
 	error_body(r, e, &r->reply.data);
 	challenge(r, e);
-	retry_after(r, r->reply.status);
+	retry_after(r, e);
 	cache_headers(r, e);
 	send_parts(r, SPAN(""), buf_span(&r->reply.data), SPAN(""));
 }

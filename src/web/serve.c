@@ -82,6 +82,7 @@ static const struct {
 } steps[] = {
 	{ "cors", cors },
 	{ "route", route },
+	{ "admit", admit },
 	{ "failpoint", asked_to_fail },
 	{ "authenticate", authenticate },
 	{ "rate_limit", rate_limit },
@@ -178,6 +179,7 @@ serve(struct app *app)
 		if (e != OK || r->reply.done)
 			break;
 	}
+	admit_learn(r, e);
 	if (e == OK)
 		r->step = "reply";
 	reply_send(r, e);

@@ -2,6 +2,7 @@
  * at between requests, so no answer is ever cut. */
 #include "web/app.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -11,7 +12,7 @@
 #include "base/version.h"
 #include "store/statements.h"
 
-enum { ARENA_FIRST = 64 * KIB, ARENA_CEILING = 64 * KIB * KIB };
+enum { ARENA_FIRST = 64 * KIB, ARENA_CEILING = 64 * KIB * KIB, FULL_MS = 100 };
 
 /* The process's own connections and memory, made after fork. */
 static bool
@@ -47,30 +48,66 @@ worker_close(struct app *app)
 	buf_free(&app->request.reply.headers);
 }
 
+/* Serves a request, if it gets one. Without a descriptor for it the request waits, for another
+ * worker or until this one tries again after a pause; it is said when that begins and ends. */
+static enum fastcgi_accepted
+take(struct app *app, bool *full)
+{
+	enum fastcgi_accepted got;
+
+	/* From here on the master's deadline runs, also while it is read. */
+	atomic_store(&app->slot->busy_since, clock_mono());
+	got = fastcgi_accept(app->fastcgi);
+	if (got == FASTCGI_FULL) {
+		counter_add(app->full, 1);
+		if (!*full)
+			LOG(LEVEL_ERROR, "worker.full", L_TEXT("pool", app->pool),
+			    L_TEXT("reason", strerror(errno)));
+		*full = true;
+	}
+	if (got == FASTCGI_REQUEST) {
+		if (*full)
+			LOG(LEVEL_WARN, "worker.accepts_again", L_TEXT("pool", app->pool));
+		*full = false;
+		serve(app);
+	}
+	atomic_store(&app->slot->busy_since, 0);
+	return got;
+}
+
+/* After a pause when there was no descriptor. */
+static enum fastcgi_event
+next_event(struct app *app, enum fastcgi_accepted before)
+{
+	enum fastcgi_event event;
+
+	if (before == FASTCGI_FULL)
+		return fastcgi_pause(app->fastcgi, FULL_MS);
+	event = fastcgi_wait(app->fastcgi, 0);
+	app->queued = event != FASTCGI_NOTHING;
+	return app->queued ? event : fastcgi_wait(app->fastcgi, -1);
+}
+
 int
 worker_run(struct app *app, int listen_fd)
 {
 	int signal_fd = proc_signals(), signal_number = 0;
+	enum fastcgi_accepted got = FASTCGI_NONE;
+	bool full = false;
 
 	if (signal_fd < 0 || !worker_open(app, listen_fd, signal_fd)) {
 		LOG(LEVEL_ERROR, "worker.not_started", L_TEXT("pool", app->pool));
 		return 1;
 	}
 	while (signal_number != SIGTERM && signal_number != SIGINT) {
-		switch (fastcgi_wait(app->fastcgi, -1)) {
-		case FASTCGI_READY:
-			/* From here on the master's deadline runs, also while it is read. */
-			atomic_store(&app->slot->busy_since, clock_mono());
-			if (fastcgi_accept(app->fastcgi))
-				serve(app);
-			atomic_store(&app->slot->busy_since, 0);
-			break;
+		switch (next_event(app, got)) {
+		case FASTCGI_READY: got = take(app, &full); break;
 		case FASTCGI_SIGNAL:
 			signal_number = proc_next_signal(signal_fd);
 			if (signal_number == SIGUSR1)
 				log_reopen();
 			break;
-		case FASTCGI_NOTHING: break;
+		case FASTCGI_NOTHING: got = FASTCGI_NONE; break;
 		}
 	}
 	worker_close(app);

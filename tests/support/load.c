@@ -30,7 +30,9 @@ judge(struct ledger *l, const struct answer *a, long micros)
 	slowest(&l->slowest_us, micros);
 	if (a->status == 503) {
 		slowest(&l->slowest_refusal_us, micros);
-		l->without_retry_after += header_of(a, "Retry-After") == NULL;
+		/* what may have been stored is not to be sent again unseen */
+		l->without_retry_after += header_of(a, "Retry-After") == NULL &&
+		                          strstr(a->body, "may have been stored") == NULL;
 	}
 	if (a->status < 200 || a->status > 299)
 		l->last_failure = a->status;

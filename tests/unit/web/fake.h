@@ -139,11 +139,17 @@ fastcgi_wait(struct fastcgi *f, int timeout_ms)
 	return FASTCGI_NOTHING;
 }
 
-bool
+enum fastcgi_event
+fastcgi_pause(struct fastcgi *f, int timeout_ms)
+{
+	return fastcgi_wait(f, timeout_ms);
+}
+
+enum fastcgi_accepted
 fastcgi_accept(struct fastcgi *f)
 {
 	(void)f;
-	return false;
+	return FASTCGI_NONE;
 }
 
 void
