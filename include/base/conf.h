@@ -1,7 +1,8 @@
 /* conf: fills a settings struct from a KEY=value file, the environment and credential files.
  * The keys are rows (model/settings.def); this file knows none of them.
  * Order: fallback, file, environment; a SECRET key also from $CREDENTIALS_DIRECTORY/<KEY> or
- * the file that <KEY>_FILE names, which both win over the file; an empty one is none. */
+ * the file that <KEY>_FILE names, which both win over the file; an empty one is none. Line ends
+ * behind it are not its own; more lines, a NUL and blanks at its ends are refused. */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 

@@ -11,11 +11,15 @@ bool unicode_ok(struct span text);
  * U+FFFD. */
 bool unicode_next(struct span *rest, uint32_t *c);
 
-bool unicode_control(uint32_t c);      /* C0, DEL and C1, U+0085 among them */
+/* C0, DEL and C1, U+0085 among them; and what is no character (U+FFFE), which XML has no place
+ * for either. */
+bool unicode_control(uint32_t c);
+
 bool unicode_line_end(uint32_t c);     /* U+2028, U+2029 */
 bool unicode_bidi_control(uint32_t c); /* turns the order in which a line is read */
 bool unicode_word(uint32_t c);         /* a letter, a mark or a digit that can be seen */
 bool unicode_digit(uint32_t c);        /* of any script */
+bool unicode_emoji(uint32_t c);        /* one that is a picture by itself */
 
 /* White space, or nothing at all. */
 bool unicode_blank(uint32_t c);

@@ -26,7 +26,8 @@ unicode_next(struct span *rest, uint32_t *c)
 bool
 unicode_control(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0);
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c & 0xfffe) == 0xfffe ||
+	       (c >= 0xfdd0 && c <= 0xfdef);
 }
 
 bool
@@ -47,6 +48,12 @@ unicode_word(uint32_t c)
 	return uc_is_general_category_withtable(
 	           c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_Nd) &&
 	       !unicode_blank(c);
+}
+
+bool
+unicode_emoji(uint32_t c)
+{
+	return uc_is_property_emoji_presentation(c);
 }
 
 bool

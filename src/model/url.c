@@ -61,7 +61,7 @@ label_ok(struct span text)
 	    text.ptr[text.len - 1] == '-')
 		return false;
 	for (; unicode_next(&text, &c); before = c) {
-		if (c == '-' || c == '_' || unicode_word(c))
+		if (c == '-' || c == '_' || unicode_word(c) || unicode_emoji(c))
 			continue;
 		if (!fits_in_context(c, before, text))
 			return false;

@@ -362,6 +362,7 @@ Test(bad_requests, limits)
 	long long limit;
 
 	cr_expect_eq(publish_long(ann, "title", "\u00fc", 200, &limit), 201);
+	cr_expect_eq(publish_long(ann, "title", "\\ud83d\\ude00", 200, &limit), 201);
 	cr_expect_eq(publish_long(ann, "title", "\u00fc", 201, &limit), 400);
 	cr_expect_eq(limit, 200);
 	cr_expect_eq(publish_long(ann, "code", "a", 262144, &limit), 201);

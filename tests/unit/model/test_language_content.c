@@ -87,6 +87,9 @@ static const struct {
 	{ "def greet(name)\n  \"hello #{name}\"\nend\n", UNSURE, "ruby" },
 	{ "use strict;\nuse warnings;\n\nmy %count;\n$count{$_}++ for <STDIN>;\n", SURE,
 	    "perl" },
+	{ "my $ua = LWP::UserAgent->new;\ndie \"Couldn't download the file :-(\\n\" if "
+	  "($check==0);\n",
+	    SURE, "perl" },
 	{ "my @sorted = sort { $a <=> $b } @numbers;\nprint \"@sorted\\n\";\n", SURE, "perl" },
 	{ "<?php\n\nfunction add($a, $b) {\n    return $a + $b;\n}\n\necho add(1, 2);\n", SURE,
 	    "php" },

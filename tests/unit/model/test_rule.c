@@ -77,6 +77,12 @@ static const struct judged lines[] = {
 	{ "a\u2029z", false },
 	{ "a\u202az", false },
 	{ "a\u202ez", false },
+	{ "a\u202dz", false },
+	{ "\u0645\u06cc\u200c\u062e", true },
+	{ "\xEF\xBF\xBE", false }, /* U+FFFE: no feed could carry it */
+	{ "\xEF\xBF\xBF", false },
+	{ "\xF4\x8F\xBF\xBF", false },
+	{ "\xEF\xB7\x90", false },
 	{ "a\u202c", false },
 	{ "a \u2067b", false }, /* left open */
 	{ "a\u2069 b", false }, /* closes somebody else's */
@@ -198,6 +204,11 @@ static const struct judged urls[] = {
 	{ "https://\u4f8b\u3048.jp/\u30c6", true },
 	{ "https://\u0909\u0926\u093e\u0939\u0930\u0923.\u092d\u093e\u0930\u0924", true },
 	{ "https://col\u00b7legi.example", true },
+	{ "http://davidhaberth\u00fcr.ch/", true },
+	{ "http://www.\U0001f355\U0001f4a9.example/", true },
+	{ "https://\U0001f355\u2100.example/", false },
+	{ "htps:////acshi@osf.io", false },
+	{ "http:////acshi@osf.io", false },
 	{ "https://example.org/@name", true },
 	{ "https://example.org/a:b@c", true },
 	{ "https://example.org/?to=a@b", true },
