@@ -29,6 +29,7 @@ struct http_request {
 	size_t body_max;    /* of the answer, uncompressed */
 	const char *origin; /* a URL of our configuration: same scheme, host and port alone */
 	bool public_only;   /* a stranger's URL: https, port 443, and no address of ours */
+	bool certificate;   /* when it ends is wanted */
 	bool once;          /* never sent twice, not even when a kept connection was dead */
 };
 
@@ -40,6 +41,7 @@ struct http_response {
 	} * lines;
 	size_t line_count;
 	int64_t micros;
+	int64_t certificate_ends; /* of the site's own, in seconds since 1970; 0: not known */
 };
 
 /* ERR_INVALID: a URL or header that can't be one; ERR_FORBIDDEN: the URL or the address that

@@ -10,13 +10,22 @@
 
 enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT, CONF_CREDENTIAL };
 
-struct conf {
-	const struct form *form;
-	void *settings;           /* the form's struct */
-	unsigned char origin[64]; /* enum conf_origin of each field */
+/* Every fault of a configuration, for whoever wants to see them all. */
+enum { CONF_FINDINGS_MAX = 32 };
+struct conf_findings {
+	const char *text[CONF_FINDINGS_MAX];
+	size_t count; /* further ones are not kept */
 };
 
-/* A missing file is an error only when `must_exist`. Texts live in the scope's arena. Unknown
+struct conf {
+	const struct form *form;
+	void *settings;                 /* the form's struct */
+	unsigned char origin[64];       /* enum conf_origin of each field */
+	struct conf_findings *findings; /* NULL: the first fault ends the load */
+};
+
+/* With `findings` a fault goes there, its key keeps the fallback, and the load goes on. A
+ * missing file is an error only when `must_exist`. Texts live in the scope's arena. Unknown
  * keys in the file are faults, so a typo is never dropped silently. */
 enum err conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope);
 

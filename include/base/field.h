@@ -87,6 +87,9 @@ size_t field_points(struct span text);
 enum err field_set(const struct form *form, size_t i, void *out, struct span text,
     const char *where, struct scope *scope);
 
+/* As if it had not been set. */
+void field_unset(size_t i, void *out);
+
 /* Checks length and rule of one text; adds the fault. Used for fields and items of lists. */
 enum err field_check_text(struct span text, int64_t min, int64_t max, const struct rule *rule,
     const char *where, struct fault *fault);

@@ -13,6 +13,7 @@ struct ctl {
 	const struct settings *settings;
 	const struct conf *conf;
 	const char *conf_path;
+	const struct conf_findings *findings; /* what is wrong with it */
 	const char *share; /* PREFIX/share/codegram: what is installed beside the program */
 	struct scope scope;
 	bool json;
@@ -44,6 +45,10 @@ struct db *ctl_db(struct ctl *ctl, const char *role);
 /* Says on stderr what failed, from the fault record; CTL_FAILED. */
 int ctl_failed(struct ctl *ctl, enum err e, const char *doing);
 int ctl_usage(struct ctl *ctl, const char *what);
+
+/* Prints a text of strangers': no control character reaches the terminal. At most `points`
+ * code points, 0: all. */
+void ctl_put(const char *text, size_t points);
 
 /* Progress on stderr: a bar on a terminal, else a line now and then. */
 struct progress {

@@ -34,10 +34,6 @@ struct jobs {
 /* The job that the verb's last word names. */
 enum err jobs_find(struct jobs *w, struct view_job *v);
 
-/* Prints a text of strangers': no control character reaches the terminal. At most `points`
- * code points, 0: all. */
-void jobs_put(const char *text, size_t points);
-
 enum err jobs_stats(struct jobs *w);
 enum err jobs_list(struct jobs *w);
 enum err jobs_dead(struct jobs *w);

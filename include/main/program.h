@@ -10,6 +10,7 @@ struct program {
 	struct arena *arena; /* for the process's life */
 	struct settings *settings;
 	struct conf conf;
+	struct conf_findings *findings; /* NULL: a faulty configuration is refused */
 };
 
 /* What git calls the commit this was built from, "-dirty" behind it when it was changed; empty

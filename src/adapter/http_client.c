@@ -285,6 +285,7 @@ set_call(CURL *h, struct http_client *client, const struct http_request *request
 		SET(CURLOPT_POSTFIELDS, request->body.ptr);
 	}
 	SET(CURLOPT_CUSTOMREQUEST, request->method);
+	SET(CURLOPT_CERTINFO, (long)request->certificate);
 	return good;
 }
 
@@ -345,6 +346,23 @@ take_lines(struct span head, struct http_response *response, struct arena *arena
 	return OK;
 }
 
+/* The first certificate of the chain is the site's. */
+static int64_t
+certificate_end(CURL *h)
+{
+	struct curl_certinfo *info = NULL;
+
+	if (curl_easy_getinfo(h, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL ||
+	    info->num_of_certs < 1)
+		return 0;
+	for (struct curl_slist *line = info->certinfo[0]; line != NULL; line = line->next)
+		if (strncmp(line->data, "Expire date:", 12) == 0) {
+			int64_t ends = curl_getdate(line->data + 12, NULL);
+			return ends > 0 ? ends : 0;
+		}
+	return 0;
+}
+
 static enum err
 take_answer(
     struct http_client *client, CURL *h, struct http_response *response, struct arena *arena)
@@ -354,6 +372,7 @@ take_answer(
 
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	response->status = (int)status;
+	response->certificate_ends = certificate_end(h);
 	if ((text = arena_text(arena, buf_span(&client->body))) == NULL)
 		return ERR_NO_MEMORY;
 	response->body = (struct span){ text, client->body.len };

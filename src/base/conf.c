@@ -42,48 +42,73 @@ read_file(const char *path, size_t max, struct span *out, bool *found, struct sc
 	return OK;
 }
 
+/* A fault ends the load, unless somebody gathers them. */
 static enum err
-set_key(
-    struct conf *c, size_t i, struct span value, enum conf_origin origin, struct scope *scope)
+found(struct conf *c, enum err e, struct scope *scope)
+{
+	struct conf_findings *f = c->findings;
+
+	if (e == OK || f == NULL)
+		return e;
+	if (f->count < CONF_FINDINGS_MAX)
+		f->text[f->count++] = arena_text(scope->arena, span_of(scope->fault.story));
+	fault_reset(&scope->fault);
+	return OK;
+}
+
+/* `line` 0: not from the file. */
+static enum err
+set_key(struct conf *c, size_t i, struct span value, enum conf_origin origin, int line,
+    struct scope *scope)
 {
 	const struct field *f = &c->form->fields[i];
 	const struct fault_field *first = &scope->fault.fields[0];
-	char bounds[64] = "";
+	char bounds[64] = "", at[32] = "";
 
 	c->origin[i] = (unsigned char)origin;
 	if (field_set(c->form, i, c->settings, value, f->name, scope) == OK)
 		return OK;
+	field_unset(i, c->settings);
+	c->origin[i] = CONF_DEFAULT;
+	if (line > 0)
+		snprintf(at, sizeof(at), ", line %d", line);
 	if (scope->fault.count && f->max != 0 && strncmp(first->code, "TOO_", 4) == 0)
 		snprintf(bounds, sizeof(bounds), " (%lld to %lld)", (long long)f->min,
 		    (long long)f->max);
-	return fault(&scope->fault, ERR_INVALID, "%s (from the %s): %s%s", f->name,
-	    conf_origin_name(origin), scope->fault.count ? first->message : "no memory",
+	return fault(&scope->fault, ERR_INVALID, "%s (from the %s%s): %s%s", f->name,
+	    conf_origin_name(origin), at, scope->fault.count ? first->message : "no memory",
 	    bounds);
+}
+
+static enum err
+load_line(struct conf *c, const char *path, int number, struct span value, struct scope *scope)
+{
+	struct span name;
+	int i;
+
+	if (value.len > 0 && value.ptr[value.len - 1] == '\r')
+		value.len--;
+	value = span_trim(value);
+	if (value.len == 0 || value.ptr[0] == '#')
+		return OK;
+	if (memchr(value.ptr, '=', value.len) == NULL)
+		return fault(&scope->fault, ERR_INVALID, "%s:%d: not KEY=value", path, number);
+	name = span_trim(span_cut(&value, '='));
+	value = span_trim(value);
+	if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+		value = (struct span){ value.ptr + 1, value.len - 2 };
+	if ((i = field_find(c->form, name)) < 0)
+		return fault(&scope->fault, ERR_INVALID, "%s:%d: unknown key %.*s", path,
+		    number, (int)(name.len > 64 ? 64 : name.len), name.ptr);
+	return set_key(c, (size_t)i, value, CONF_FILE, number, scope);
 }
 
 static enum err
 load_lines(struct conf *c, const char *path, struct span text, struct scope *scope)
 {
 	for (int number = 1; text.ptr != NULL; number++) {
-		struct span value = span_cut(&text, '\n');
-		struct span name;
-		int i;
-		if (value.len > 0 && value.ptr[value.len - 1] == '\r')
-			value.len--;
-		value = span_trim(value);
-		if (value.len == 0 || value.ptr[0] == '#')
-			continue;
-		if (memchr(value.ptr, '=', value.len) == NULL)
-			return fault(
-			    &scope->fault, ERR_INVALID, "%s:%d: not KEY=value", path, number);
-		name = span_trim(span_cut(&value, '='));
-		value = span_trim(value);
-		if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
-			value = (struct span){ value.ptr + 1, value.len - 2 };
-		if ((i = field_find(c->form, name)) < 0)
-			return fault(&scope->fault, ERR_INVALID, "%s:%d: unknown key %.*s",
-			    path, number, (int)(name.len > 64 ? 64 : name.len), name.ptr);
-		TRY(set_key(c, (size_t)i, value, CONF_FILE, scope));
+		struct span line = span_cut(&text, '\n');
+		TRY(found(c, load_line(c, path, number, line, scope), scope));
 	}
 	return OK;
 }
@@ -124,29 +149,33 @@ load_credential(struct conf *c, size_t i, struct scope *scope)
 	if (span_trim(text).len != text.len)
 		return fault(&scope->fault, ERR_INVALID,
 		    "%s (from the credential): begins or ends with a blank", key);
-	return set_key(c, i, text, CONF_CREDENTIAL, scope);
+	return set_key(c, i, text, CONF_CREDENTIAL, 0, scope);
 }
 
 enum err
 conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope)
 {
 	struct span text = { NULL, 0 };
-	bool found;
+	bool there;
 
 	memset(c->origin, CONF_DEFAULT, sizeof(c->origin));
-	TRY(read_file(path, CONF_FILE_MAX, &text, &found, scope));
-	if (!found && must_exist)
-		return fault(&scope->fault, ERR_INVALID, "%s: no such file", path);
+	TRY(found(c, read_file(path, CONF_FILE_MAX, &text, &there, scope), scope));
+	if (!there && must_exist)
+		TRY(found(
+		    c, fault(&scope->fault, ERR_INVALID, "%s: no such file", path), scope));
 	TRY(load_lines(c, path, text, scope));
 	for (size_t i = 0; i < c->form->count; i++) {
 		const char *value = getenv(c->form->fields[i].name);
 		if (c->form->fields[i].flags & SECRET)
-			TRY(load_credential(c, i, scope));
+			TRY(found(c, load_credential(c, i, scope), scope));
 		if (value != NULL)
-			TRY(set_key(c, i, span_of(value), CONF_ENVIRONMENT, scope));
+			TRY(found(c, set_key(c, i, span_of(value), CONF_ENVIRONMENT, 0, scope),
+			    scope));
 	}
 	if (field_finish(c->form, c->settings, "", scope) != OK)
-		return fault(&scope->fault, ERR_INVALID, "%s is required",
-		    scope->fault.count ? scope->fault.fields[0].field : "a key");
+		return found(c,
+		    fault(&scope->fault, ERR_INVALID, "%s is required",
+		        scope->fault.count ? scope->fault.fields[0].field : "a key"),
+		    scope);
 	return OK;
 }

@@ -169,6 +169,14 @@ set_text(const struct field *f, const char **out, struct span text, const char *
 	return *out ? OK : ERR_NO_MEMORY;
 }
 
+void
+field_unset(size_t i, void *out)
+{
+	struct presence *presence = out;
+
+	presence->given &= ~(UINT64_C(1) << i);
+}
+
 enum err
 field_set(const struct form *form, size_t i, void *out, struct span text, const char *where,
     struct scope *scope)

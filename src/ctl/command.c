@@ -101,3 +101,18 @@ progress_end(struct progress *p)
 	if (p->terminal)
 		fputc('\n', stderr);
 }
+
+void
+ctl_put(const char *text, size_t points)
+{
+	size_t n = 0;
+
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		/* bytes 0x80-0x9f begin no character: they are inside of one */
+		n += (c & 0xC0) != 0x80;
+		if (points > 0 && n > points)
+			return;
+		putchar(c < 0x20 || c == 0x7f ? '?' : c);
+	}
+}

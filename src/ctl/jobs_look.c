@@ -5,21 +5,6 @@
 
 enum { LIST_LIMIT = 20, JOB_TEXT_MAX = 4 * KIB * KIB, CHECK_LINES = 1000 };
 
-void
-jobs_put(const char *text, size_t points)
-{
-	size_t n = 0;
-
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		/* bytes 0x80-0x9f begin no character: they are inside of one */
-		n += (c & 0xC0) != 0x80;
-		if (points > 0 && n > points)
-			return;
-		putchar(c < 0x20 || c == 0x7f ? '?' : c);
-	}
-}
-
 /* ---- queues */
 
 void
@@ -100,17 +85,17 @@ print_line(const struct view_job *v)
 	const struct queue_view *job = &v->job;
 
 	printf("%-12s %-9s ", v->queue, job->state);
-	jobs_put(job->id, 0);
+	ctl_put(job->id, 0);
 	putchar(' ');
-	jobs_put(job->name, 0);
+	ctl_put(job->name, 0);
 	printf(
 	    "  attempts %lld, crashes %lld", (long long)job->attempts, (long long)job->crashes);
 	if (*job->reason || *job->error)
 		fputs("  ", stdout);
-	jobs_put(job->reason, 0);
+	ctl_put(job->reason, 0);
 	if (*job->reason && *job->error)
 		fputs(": ", stdout);
-	jobs_put(job->error, 200);
+	ctl_put(job->error, 200);
 	putchar('\n');
 }
 
@@ -183,7 +168,7 @@ jobs_logs(struct jobs *w)
 	buf_init(&b, JOB_TEXT_MAX);
 	for (size_t i = 0; i < v.log_count; i++) {
 		if (!w->ctl->json) {
-			jobs_put(v.logs[i], 0);
+			ctl_put(v.logs[i], 0);
 			putchar('\n');
 			continue;
 		}
@@ -204,9 +189,9 @@ print_faults(const char *queue, const struct queue_fault *faults, size_t count)
 {
 	for (size_t i = 0; i < count && i < CHECK_LINES; i++) {
 		printf("%s: ", queue);
-		jobs_put(faults[i].key, 0);
+		ctl_put(faults[i].key, 0);
 		fputs(": ", stdout);
-		jobs_put(faults[i].what, 0);
+		ctl_put(faults[i].what, 0);
 		puts(faults[i].mended ? " (mended)" : "");
 	}
 	if (count > CHECK_LINES)

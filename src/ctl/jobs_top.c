@@ -96,18 +96,18 @@ draw_job(const struct view_job *v, int64_t now_ms)
 	const struct queue_view *job = &v->job;
 
 	printf("%-12s ", v->queue);
-	jobs_put(job->name, 24);
+	ctl_put(job->name, 24);
 	putchar(' ');
-	jobs_put(job->id, 40);
+	ctl_put(job->id, 40);
 	if (*job->error) {
 		fputs("  ", stdout);
-		jobs_put(job->error, ERROR_POINTS);
+		ctl_put(job->error, ERROR_POINTS);
 	} else {
 		if (job->started_ms > 0)
 			printf("  %.1f s", (double)(now_ms - job->started_ms) / 1000);
 		if (*job->progress) {
 			fputs("  ", stdout);
-			jobs_put(job->progress, ERROR_POINTS);
+			ctl_put(job->progress, ERROR_POINTS);
 		}
 	}
 	putchar('\n');

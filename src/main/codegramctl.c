@@ -83,10 +83,24 @@ share_beside(struct arena *arena)
 	return arena_format(arena, "%s/share/codegram", self);
 }
 
+/* Who looks at the configuration itself sees all that is wrong with it; nobody else works with
+ * one that is. */
+static bool
+may_go_on(const struct command *command, const struct conf_findings *findings)
+{
+	if (findings->count == 0 || strcmp(command->name, "doctor") == 0 ||
+	    strcmp(command->name, "config") == 0)
+		return true;
+	for (size_t i = 0; i < findings->count; i++)
+		fprintf(stderr, "codegramctl: %s\n", findings->text[i]);
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
-	static struct program program;
+	static struct conf_findings findings;
+	static struct program program = { .findings = &findings };
 	const struct command *command;
 	struct ctl ctl = { .json = false };
 	const char *config;
@@ -119,6 +133,9 @@ main(int argc, char **argv)
 	}
 	if (!program_load(&program, config))
 		return CTL_FAILED;
+	if (!may_go_on(command, &findings))
+		return CTL_FAILED;
+	ctl.findings = &findings;
 	ctl.settings = program.settings;
 	ctl.conf = &program.conf;
 	ctl.conf_path = config ? config : "/etc/codegram/codegram.conf";

@@ -58,7 +58,7 @@ bool
 program_load(struct program *p, const char *path)
 {
 	struct scope scope = { .arena = p->arena };
-	struct conf conf = { .form = &form_settings };
+	struct conf conf = { .form = &form_settings, .findings = p->findings };
 
 	if (p->arena == NULL && (p->arena = arena_make(ARENA_FIRST, ARENA_CEILING)) == NULL)
 		return false;

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,115 @@ Test(ctl, doctor)
 	cr_expect_not_null(strstr(out, "error    redis"), "%s", out);
 	cr_expect_not_null(strstr(out, "REDIS_URL"), "and how to mend it");
 	stack_part("start-part", "redis");
+}
+
+/* Whether doctor ends with that code and says all of these. */
+static void
+expect_doctor(int code, const char *const *words)
+{
+	int is = stack_ctl(out, sizeof(out), "doctor", NULL);
+
+	cr_expect_eq(is, code, "%d: %s", is, out);
+	for (; *words != NULL; words++)
+		cr_expect_not_null(strstr(out, *words), "%s in: %s", *words, out);
+}
+#define DOCTOR(code, ...) expect_doctor(code, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void
+redis_cli(const char *words)
+{
+	char command[1024], said[4096];
+	const char *argv[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "redis-cli -s '%s/run/redis.sock' %s", stack_dir(),
+	    words);
+	cr_assert_eq(run_command(argv, said, sizeof(said)), 0, "%s: %s", words, said);
+}
+
+static bool
+doctor_is_well(void *unused)
+{
+	(void)unused;
+	return stack_ctl(out, sizeof(out), "doctor", "--strict", NULL) == 0;
+}
+
+/* A wrong password is not "start it", and who takes no writes is not well. */
+Test(ctl, doctor_and_refusals)
+{
+	redis_cli("CONFIG SET maxmemory 1");
+	DOCTOR(1, "full: Redis: OOM", "raise maxmemory");
+	redis_cli("CONFIG SET maxmemory 0");
+	redis_cli("REPLICAOF 127.0.0.1 1");
+	DOCTOR(1, "read_only: Redis: READONLY", "REPLICAOF NO ONE");
+	redis_cli("REPLICAOF NO ONE");
+	redis_cli("ACL SETUSER codegram-ctl resetpass '>another'");
+	DOCTOR(1, "denied: Redis: AUTH: WRONGPASS", "REDIS_PASSWORD must be");
+	stack_part("restart-part", "redis"); /* reads its users anew */
+	stack_sql("alter role \"codegram-ctl\" set default_transaction_read_only = on", out,
+	    sizeof(out));
+	DOCTOR(1, "read_only: PostgreSQL: probe_write: 25006", "the primary");
+	stack_sql("alter role \"codegram-ctl\" reset default_transaction_read_only", out,
+	    sizeof(out));
+	stack_sql("alter role \"codegram-ctl\" nologin", out, sizeof(out));
+	DOCTOR(1, "denied: PostgreSQL: connecting", "run this as root");
+	stack_sql("alter role \"codegram-ctl\" login", out, sizeof(out));
+	cr_expect(wait_until(doctor_is_well, NULL, 20), "%s", out);
+}
+
+/* Each with what to do: a part, a job that nobody knows, a failed one, a paused queue, a site. */
+Test(ctl, doctor_and_the_service)
+{
+	pid_t scheduler = stack_main("scheduler");
+
+	cr_assert_gt(scheduler, 1);
+	stack_part("stop-part", "worker");
+	stack_part("stop-part", "github");
+	stack_sql("insert into outbox (kind, target, name, data) values "
+	          "('job', 'push', 'from-another-build', '{}')",
+	    out, sizeof(out));
+	stack_ctl(out, sizeof(out), "jobs", "pause", "email", NULL);
+	sleep(1);
+	kill(scheduler, SIGSTOP);
+	sleep(3);
+	DOCTOR(1, "worker does not run", "systemctl start codegram-worker",
+	    "scheduler stands still", "systemctl restart codegram-scheduler", "email is paused",
+	    "jobs resume email", "from-another-build", "GITHUB_API_URL: HTTP: GET 127.0.0.1",
+	    "this machine must reach it");
+	kill(scheduler, SIGCONT);
+	stack_part("start-part", "github");
+	stack_part("start-part", "worker");
+	stack_ctl(out, sizeof(out), "jobs", "drain", "push", "--delayed", NULL);
+	stack_ctl(out, sizeof(out), "jobs", "resume", "email", NULL);
+	kill(stack_pid("postgres"), SIGSTOP); /* who answers nothing holds nobody */
+	DOCTOR(1, "away: PostgreSQL: no answer to connecting in time");
+	kill(stack_pid("postgres"), SIGCONT);
+	stack_part("stop-part", "nginx");
+	DOCTOR(1, "error    nginx", "nginx -t");
+	stack_part("start-part", "nginx");
+	cr_expect(wait_until(doctor_is_well, NULL, 20), "%s", out);
+}
+
+/* Every faulty line is a finding, with its number, and all else is looked at. */
+Test(ctl, doctor_and_a_faulty_configuration)
+{
+	char conf[600], copy[600], said[8192];
+	const char *doctor[] = { "build/san/bin/codegramctl", "-c", copy, "doctor", NULL };
+	const char *other[] = { "build/san/bin/codegramctl", "-c", copy, "statement", NULL };
+	const char *cp[] = { "cp", conf, copy, NULL };
+	FILE *f;
+
+	snprintf(conf, sizeof(conf), "%s/codegram.conf", stack_dir());
+	snprintf(copy, sizeof(copy), "%s/faulty.conf", stack_dir());
+	cr_assert_eq(run_command(cp, said, sizeof(said)), 0);
+	cr_assert_not_null(f = fopen(copy, "a"));
+	fputs("NONSENSE=1\nno assignment\nAPI_WORKERS=many\n", f);
+	fclose(f);
+	cr_expect_eq(run_command(doctor, out, sizeof(out)), 1);
+	cr_expect(
+	    strstr(out, "unknown key NONSENSE") && strstr(out, ": not KEY=value"), "%s", out);
+	cr_expect(strstr(out, "API_WORKERS (from the file, line "), "%s", out);
+	cr_expect(strstr(out, "all keys are set") && strstr(out, "parts "), "%s", out);
+	cr_expect_eq(run_command(other, out, sizeof(out)), 1, "nobody works with it");
 }
 
 static void

@@ -140,8 +140,9 @@ static const struct {
 	{ "NEEDED=x\nplain=y\n", "conf:2: unknown key plain" },
 	{ "NEEDED=x\n\nwhat\n", "conf:3: not KEY=value" },
 	{ "NEEDED=x\n=y\n", "conf:2: unknown key " },
-	{ "NEEDED=x\nNUMBER=ten\n", "NUMBER (from the file): must be a whole number" },
-	{ "NEEDED=x\nNUMBER=10\n", "NUMBER (from the file): is above the greatest value (" },
+	{ "NEEDED=x\nNUMBER=ten\n", "NUMBER (from the file, line 2): must be a whole number" },
+	{ "NEEDED=x\nNUMBER=10\n",
+	    "NUMBER (from the file, line 2): is above the greatest value (" },
 	{ "PLAIN=x\n", "NEEDED is required" },
 	{ "", "NEEDED is required" },
 };
@@ -183,7 +184,7 @@ Test(conf, a_nul_is_refused_by_name)
 		next_row();
 		put("conf", texts[i]);
 		cr_expect_eq(conf_load(&conf, path, true, &scope), ERR_INVALID, "row %zu", i);
-		cr_expect_str_eq(scope.fault.story, "KEY (from the file): holds a NUL");
+		cr_expect_str_eq(scope.fault.story, "KEY (from the file, line 1): holds a NUL");
 	}
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
