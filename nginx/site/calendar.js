@@ -1,10 +1,9 @@
 /* calendar: contributions of the year until today, a column for each week; in words besides. */
-import { $, put, whole } from './text.js';
+import { $, many, put } from './text.js';
 
 const DAY_MS = 86400000, WEEKS = 53, CELL = 12, SVG = 'http://www.w3.org/2000/svg';
 
 const dayOf = (ms) => new Date(ms).toISOString().slice(0, 10);
-const many = (number, one) => whole(number) + ' ' + one + (number === 1 ? '' : 's');
 
 function cell(week, day, date, count, most) {
 	const node = document.createElementNS(SVG, 'rect'), title = document.createElementNS(SVG, 'title');

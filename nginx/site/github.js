@@ -2,15 +2,16 @@
  * moved), repositories, languages, the calendar. */
 import { ask } from './ask.js';
 import { showCalendar } from './calendar.js';
-import { act, words } from './page.js';
+import { act, waiting } from './page.js';
 import { call } from './session.js';
-import { $, element, plain, put, putTime, rows, whole } from './text.js';
+import { $, element, plain, put, putTime, rows, sentence, whole } from './text.js';
 
 const SOON_MS = 1000, MOVING_MS = 5000, RESTING_MS = 60000, MORE = 20, MOST = 100, LANGUAGES = 8;
 const KINDS = ['profile', 'repositories', 'contributions'];
 const STATES = {
 	idle: 'In step with GitHub.', running: 'A sync is running.', queued: 'A sync waits for its turn.',
 	waiting: 'A sync goes on later: GitHub wants a pause.', disconnected: 'GitHub is not connected.',
+	failed: 'The last sync failed.',
 };
 const OUTCOMES = {
 	blocked: 'blocked at GitHub', forbidden: 'GitHub does not show it', gone: 'gone at GitHub', renamed: 'renamed',
@@ -38,6 +39,8 @@ function showSync(sync) {
 		showProgress(sync.kind, 100, ['done', resultOf(sync), asked].filter(Boolean).join('; '));
 	else if (sync.state === 'running' && bar.dataset.job === sync.job_id && bar.value >= sync.progress)
 		return; /* the relay was quicker */
+	else if (sync.state === 'queued')
+		showProgress(sync.kind, 0, 'queued'); /* what is known is of the run before */
 	else
 		showProgress(sync.kind, sync.progress, [sync.state, sync.error].filter(Boolean).join(': '));
 	bar.dataset.job = sync.job_id || '';
@@ -45,7 +48,7 @@ function showSync(sync) {
 
 function showState(state) {
 	const budget = state.budget;
-	put($('sync-state'), [STATES[state.state] || state.state, state.reason].filter(Boolean).join(' '));
+	put($('sync-state'), [STATES[state.state] || state.state, state.reason].map(sentence).filter(Boolean).join(' '));
 	put($('sync-budget'), budget && budget.remaining !== null
 		? whole(budget.remaining) + ' of ' + whole(budget.limit) + ' requests to GitHub are left this hour.' : '');
 	putTime($('sync-next'), state.connected ? state.next_run : '');
@@ -161,7 +164,7 @@ async function read() {
 	} catch (error) {
 		if (mine !== turn)
 			return;
-		put($('away'), words(error));
+		put($('away'), waiting(error));
 		soon(Math.max(MOVING_MS, error.wait || 0));
 	}
 }

@@ -1,6 +1,6 @@
 /* page: what the page of the tour says of an action, and of what went wrong. */
 import { reason } from './api.js';
-import { $, put, span } from './text.js';
+import { $, put, sentence, span } from './text.js';
 
 let busy = false;
 
@@ -8,7 +8,12 @@ const reasons = {
 	RATE_LIMITED: (r) => 'That was too often; try again in ' + span(Math.max(r.wait, 1000)) + '.',
 };
 
-export const words = (error) => reason(error, reasons);
+export const words = (error) => sentence(reason(error, reasons));
+
+/* Of what this page does again by itself: nobody else has to. */
+export const waiting = (error) => sentence(reason(error, {
+	...reasons, SERVICE_UNAVAILABLE: () => 'A part of CodeGram is away for a moment',
+})) + ' It is tried again.';
 
 export function say(text) {
 	put($('wrong'), '');

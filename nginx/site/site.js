@@ -4,10 +4,10 @@
 import { ask } from './ask.js';
 import { hearGithub, hideGithub, readGithub, showGithub, startGithub } from './github.js';
 import { listen } from './live.js';
-import { act, say, sayWrong, words } from './page.js';
+import { act, say, sayWrong, waiting, words } from './page.js';
 import { call, refresh, signOut, startSession } from './session.js';
 import { hideSessions, readSessions } from './sessions.js';
-import { $, put } from './text.js';
+import { $, put, sentence } from './text.js';
 import { startTold } from './told.js';
 
 const BEGUN = 'codegram-sign-in', REASON_MAX = 300;
@@ -29,7 +29,7 @@ function showFailure() {
 	if (error === null)
 		return;
 	const known = Object.hasOwn(FAILURES, error) ? FAILURES[error] : 'It did not work.';
-	sayWrong('You were not signed in. ' + (begun && query.get('reason') || known).slice(0, REASON_MAX));
+	sayWrong('You were not signed in. ' + sentence((begun && query.get('reason') || known).slice(0, REASON_MAX)));
 	history.replaceState(null, '', location.pathname);
 }
 
@@ -99,7 +99,7 @@ function ended(error) {
 
 function away(error) {
 	showParts();
-	put($('away'), words(error) + ' It is tried again.');
+	put($('away'), waiting(error));
 }
 
 async function leave(scope, done) {

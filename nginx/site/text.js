@@ -38,9 +38,13 @@ export const empty = (value) => value === undefined || value === null || value =
 export const written = (value) => typeof value === 'string' ? value : JSON.stringify(value, null, 2);
 export const whole = (number) => Number(number || 0).toLocaleString('en');
 
+/* A unit is used from so many of it on: 59 days, 2 months, 23 months, 2 years. */
+const DAY_MS = 86400000;
+const UNITS = [['y', 365.25 * DAY_MS, 2], ['mo', 30.4375 * DAY_MS, 2], ['d', DAY_MS, 1], ['h', 3600000, 1], ['min', 60000, 1], ['s', 1000, 1]];
+
 export function span(ms) {
-	for (const [unit, size] of [['d', 86400000], ['h', 3600000], ['min', 60000], ['s', 1000]])
-		if (ms >= size)
+	for (const [unit, size, least] of UNITS)
+		if (ms >= size * least)
 			return Math.floor(ms / size) + ' ' + unit;
 	return Math.floor(ms) + ' ms';
 }
@@ -68,9 +72,32 @@ export function putTime(node, time, both) {
 	node.title = known ? time : '';
 }
 
+/* ---- words */
+
+export const many = (number, one) => whole(number) + ' ' + one + (Number(number) === 1 ? '' : 's');
+
+/* Ends as a sentence does, so that another may follow. */
+export const sentence = (text) => !text || /[.!?…]$/.test(text) ? text || '' : text + '.';
+
 /* ---- rows */
 
 const fillOf = new WeakMap();
+
+/* The columns' names, for a window that is too narrow for columns (cards.css). A name below
+ * another gets the unit of that. */
+function columns(table) {
+	const [upper, lower] = table.tHead.rows;
+	const below = lower ? [...lower.cells] : [];
+	return [...upper.cells].flatMap((cell) => cell.colSpan === 1 ? [cell.textContent] :
+		below.splice(0, cell.colSpan).map((one) => one.textContent + cell.dataset.unit));
+}
+
+function labelCells(row, names) {
+	[...row.cells].forEach((cell, i) => {
+		if (cell.dataset.label !== names[i])
+			cell.dataset.label = names[i];
+	});
+}
 
 /* One row for each item. A row keeps its element as long as its key is there, so that the
  * reader's focus and selection survive a new reading. make(item) → [row, fill(item)]. */
@@ -84,6 +111,7 @@ export function rows(body, items, keyOf, make) {
 			body.closest('section').querySelector('h2').focus();
 		row.remove();
 	}
+	const names = body.tagName === 'TBODY' ? columns(body.parentElement) : null;
 	items.forEach((item, i) => {
 		let row = kept.get(keyOf(item));
 		if (!row) {
@@ -95,5 +123,7 @@ export function rows(body, items, keyOf, make) {
 		if (body.children[i] !== row)
 			body.insertBefore(row, body.children[i] || null);
 		fillOf.get(row)(item);
+		if (names)
+			labelCells(row, names);
 	});
 }

@@ -117,3 +117,27 @@ press() { # KEY...: at what has the focus; a letter, Tab, Enter, Escape, Space
 browser_log() { # its console since the last call: a JSON line for each entry
 	wire POST "$at/se/log" '{"type": "browser"}' | jq -c '.value[]'
 }
+
+# On a laptop, a tablet and a telephone nothing has to be scrolled sideways to be pressed.
+fits() { # WHAT
+	local width
+	for width in 1280 1024 390; do
+		wire POST "$at/goog/cdp/execute" "{\"cmd\": \"Emulation.setDeviceMetricsOverride\", \"params\":
+			{\"width\": $width, \"height\": 800, \"deviceScaleFactor\": 1, \"mobile\": false}}" >/dev/null
+		wait_for "$1 at $width px" 'const cut = [...document.querySelectorAll("a, button, input, select")].filter((node) => {
+				const box = node.getBoundingClientRect();
+				let left = 0, right = innerWidth;
+				for (let around = node.parentElement; around; around = around.parentElement) {
+					const edge = around.getBoundingClientRect();
+					if (getComputedStyle(around).overflowX === "visible")
+						continue;
+					left = Math.max(left, edge.left);
+					right = Math.min(right, edge.right);
+				}
+				return node.checkVisibility() && (box.left < left - 1 || box.right > right + 1);
+			}).map((node) => node.getAttribute("aria-label") || node.textContent || node.id);
+			const page = document.documentElement.scrollWidth;
+			return page > innerWidth ? "a page of " + page : cut.length ? "cut off: " + cut.join() : "it fits"' 'it fits'
+	done
+	wire POST "$at/goog/cdp/execute" '{"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}}' >/dev/null
+}

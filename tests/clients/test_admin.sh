@@ -57,10 +57,21 @@ check_files() {
 		bad "the policy is '$policy'"
 	[[ $(curl -s -o /dev/null -w '%{http_code} %header{location}' "$URL/admin") == '308 /admin/' ]] ||
 		bad "/admin does not lead to /admin/"
+	[[ $(curl -sf -o /dev/null -w '%{content_type}' "$URL/icon.svg") == image/svg+xml ]] || bad "there is no icon"
 	for path in admin.sh admin.js~ .. site.js; do
 		[[ $(curl -s -o /dev/null -w '%{http_code}' --path-as-is "$URL/admin/$path") == 40[04] ]] ||
 			bad "/admin/$path is read from disk"
 	done
+}
+
+check_icon() { # the page's policy lets it be shown
+	go "$URL/admin/"
+	wait_for "the icon" "const icon = document.querySelector('link[rel=icon]'), image = new Image();
+		if (!icon) return 'none';
+		window.shown = window.shown || '';
+		image.onload = () => { window.shown = image.width + ' px'; };
+		image.src = icon.href;
+		return window.shown" ' px'
 }
 
 # ---- who may look
@@ -92,6 +103,7 @@ check_queues() {
 		add_job maintenance test.none '{}' >/dev/null
 	done
 	reaches completed 20
+	fits "the queues"
 	wait_for "the rate" "return [...document.querySelectorAll('$row td')].slice(8, 10).every((cell) =>
 		parseFloat(cell.textContent) > 0) ? 'yes' : 'no'" yes
 
@@ -133,8 +145,10 @@ check_failed() {
 	id=$(add_job maintenance test.fail '{"times":9}')
 	click 'nav a[href="#jobs"]'
 	sees '#job-rows' test.fail
+	fits "the jobs"
 	click '#job-rows a'
 	sees '#job-facts' 'failed'
+	fits "a job"
 	sees '#job-facts' '3 of 3'
 	sees '#text-error' 'told to fail'
 	sees '#job-logs' 'told to fail'
@@ -206,7 +220,7 @@ check_many() {
 	sees "$row .mark:not([hidden])" paused
 	click "$row button[aria-label^=Retry]"
 	click '#confirm-yes'
-	sees '#said' '3 failed jobs of maintenance wait again'
+	sees '#said' '3 failed jobs of maintenance wait again.'
 	reaches waiting 3
 	click "$row button[aria-label^=Drain]"
 	click '#confirm-yes'
@@ -228,6 +242,7 @@ check_schedules() {
 	click 'nav a[href="#schedules"]'
 	sees '#schedule-rows tr[data-key=github-nightly]' '0 2 * * * (UTC)'
 	sees '#schedule-rows tr[data-key=github-nightly]' ' 02:00:00'
+	fits "the schedules"
 	wait_for "none is overdue" "return document.querySelectorAll('#schedule-rows .warn').length + ' late'" '0 late'
 	before=$(plans)
 	click '#schedule-rows tr[data-key=github-nightly] button'
@@ -313,6 +328,7 @@ bob=$(tools/stack ctl "$work/stack" token bob --create)
 
 check_files
 browser_start
+check_icon
 check_strangers
 check_labels
 check_queues

@@ -41,7 +41,7 @@ sign_in() { # LOGIN: by the page of the stand-in
 # Every file of the page is served, with a policy that lets no text be markup; nothing beside it.
 check_files() {
 	local policy path
-	for path in '' index.html $(cd nginx/site && printf '%s ' *.js *.css); do
+	for path in '' index.html $(cd nginx/site && printf '%s ' *.js *.css *.svg); do
 		policy=$(curl -sf -o /dev/null -w '%header{content-security-policy}' "$URL/$path") || bad "/$path is not served"
 		[[ $policy == "default-src 'none'"*"require-trusted-types-for 'script'"* && $policy != *unsafe* ]] ||
 			bad "the policy of /$path is '$policy'"
@@ -89,8 +89,28 @@ check_first_sync() {
 		const some = document.querySelectorAll("#calendar rect:not(.level-0)").length;
 		return days > 364 && days < 372 && some > 0 ? "full" : days + " " + some' full
 	sees '#calendar-words' 'Streak: '
+	fits "the page"
+	check_words
 	[[ $(script 'return localStorage.length + sessionStorage.length + document.cookie') == 0 ]] ||
 		bad "something of the session is in a store that scripts read"
+}
+
+# Times long ago, sentences that meet, the bars of a sync that waits for its turn.
+check_words() {
+	wait_for "times" 'const text = document.getElementById("repository-rows").innerText;
+		return / y ago/.test(text) && !/[0-9]{3} d ago/.test(text) ? "in years" : text' 'in years'
+	stack stop-part "$work/stack" worker
+	click '#sync-now'
+	sees '#sync-state' 'waits for its turn'
+	[[ $(script 'return [...document.querySelectorAll("dd progress")].map((bar) =>
+		bar.value + bar.nextElementSibling.textContent).join()') == 0queued,0queued,0queued ]] ||
+		bad "a queued sync has a bar of the one before"
+	stack start-part "$work/stack" worker
+	sees '#sync-state' 'In step with GitHub'
+	stack stop-part "$work/stack" postgres
+	sees '#away' 'CodeGram is away for a moment. It is tried again.'
+	stack start-part "$work/stack" postgres
+	wait_for "it is back" 'return document.getElementById("away").textContent + "."' '.'
 }
 
 check_labels() { # as a screen reader is told

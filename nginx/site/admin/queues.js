@@ -3,7 +3,7 @@
 import { call, reason } from './api.js';
 import { ask } from '../ask.js';
 import { act, button, fragment, label, post } from './frame.js';
-import { $, element, put, rowHead, rows, span, whole } from '../text.js';
+import { $, element, many, put, rowHead, rows, span, whole } from '../text.js';
 
 const RATE_MS = 10000, RETRY_CHUNK = 100, DRAIN_CALLS = 600;
 const LIMITS = ['concurrency', 'rate', 'rate_ms'];
@@ -52,7 +52,7 @@ async function drain(queue) {
 		removed += answer.removed;
 		left = answer.remaining;
 	}
-	return whole(removed) + ' jobs were removed from ' + queue.name + (left ? '; some are left.' : '.');
+	return many(removed, 'job') + (removed === 1 ? ' was' : ' were') + ' removed from ' + queue.name + (left ? '; some are left.' : '.');
 }
 
 /* In chunks, and no more than there were: those that fail again at once would come round. */
@@ -61,14 +61,14 @@ async function retryFailed(queue) {
 	let retried = 0, last = 0;
 	if (!failed)
 		return 'No job of ' + name + ' has failed.';
-	if (await ask('Retry all failed jobs of ' + name + '?', whole(failed) + ' failed jobs wait again, the oldest first.',
+	if (await ask('Retry all failed jobs of ' + name + '?', many(failed, 'failed job') + ' will wait again, the oldest first.',
 		'Retry ' + whole(failed)) === null)
 		return '';
 	do {
 		last = (await post(path(queue, '/retry_failed'), { limit: Math.min(RETRY_CHUNK, failed - retried) })).retried;
 		retried += last;
 	} while (last > 0 && retried < failed);
-	return whole(retried) + ' failed jobs of ' + name + ' wait again.';
+	return many(retried, 'failed job') + ' of ' + name + (retried === 1 ? ' waits' : ' wait') + ' again.';
 }
 
 /* ---- limits */
