@@ -184,7 +184,7 @@ Test(conf, a_nul_is_refused_by_name)
 		next_row();
 		put("conf", texts[i]);
 		cr_expect_eq(conf_load(&conf, path, true, &scope), ERR_INVALID, "row %zu", i);
-		cr_expect_str_eq(scope.fault.story, "KEY (from the file, line 1): holds a NUL");
+		cr_expect_str_eq(scope.fault.story, "KEY (from the file, line 2): holds a NUL");
 	}
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
