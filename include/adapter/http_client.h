@@ -53,6 +53,9 @@ enum err http_call(struct http_client *client, const struct http_request *reques
 /* The first header of that name, in any case of its letters; NULL: there is none. */
 const char *http_header(const struct http_response *response, const char *name);
 
+/* Seconds since 1970 of a date as headers have it (RFC 9110, section 5.6.7); -1: NULL, or none. */
+int64_t http_date_read(const char *text);
+
 /* `relative` as a document at `base` means it (RFC 3986, section 5), in the arena. ERR_INVALID. */
 enum err http_url_join(
     const char *base, const char *relative, const char **out, struct scope *scope);

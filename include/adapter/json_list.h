@@ -5,8 +5,9 @@
 
 #include "adapter/json.h"
 
-/* The text must be an object or a list. U+0000 is let in, since a stranger's text must not
- * spoil a page of other people's: texts end before it. ERR_BAD_JSON. */
+/* The text must be an object or a list. A stranger's text must not spoil what stands around it:
+ * U+0000 ends a text; bytes that are no UTF-8 and half a surrogate pair become U+FFFD, other
+ * control characters blanks; of a name that is there twice the last one holds. ERR_BAD_JSON. */
 enum err json_any_of(struct span text, struct json_t **out, struct scope *scope);
 
 bool json_is_list(const struct json_t *json);

@@ -34,6 +34,9 @@ void buf_format(struct buf *b, const char *format, ...) __attribute__((format(pr
  * UTF-8 must not come here, except through buf_json_any(), which replaces them by U+FFFD. */
 void buf_json(struct buf *b, struct span text);
 void buf_json_any(struct buf *b, struct span text);
+/* Text in which bytes that are not UTF-8 become U+FFFD. */
+void buf_utf8(struct buf *b, struct span text);
+
 void buf_json_string(struct buf *b, struct span text); /* with the quotes */
 
 /* Percent-encoding of all but unreserved characters (RFC 3986, section 2.3). */

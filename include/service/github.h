@@ -125,7 +125,8 @@ const char *github_authorize_url(const struct settings *settings, const char *st
 
 /* The code for a token; asked once, never again. `failure` is NULL or GitHub's word
  * (bad_verification_code, incorrect_client_credentials, redirect_uri_mismatch,
- * unverified_user_email, …) or "away". */
+ * unverified_user_email, …), or ours: away (no answer), nonsense (none that can be used),
+ * trouble (5xx), limited. */
 struct github_grant {
 	const char *token;
 	struct texts scopes;

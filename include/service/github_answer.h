@@ -23,6 +23,14 @@ bool github_may_ask(const struct github *g, bool is_graphql, struct github_page 
 void github_judge(struct github *g, const struct http_response *response,
     const struct json_t *json, struct github_page *page);
 
+/* Does it ask us to wait (403, 429, GraphQL's 200)? Then it is LATER, a minute at least, and
+ * nothing of the token may be asked meanwhile, or nothing of GraphQL. */
+bool github_judge_limit(struct github *g, const struct http_response *response,
+    const struct json_t *json, bool is_graphql, struct github_page *page);
+
+/* Retry-After, seconds or a date; -1: none. */
+int64_t github_retry_after_ms(const struct http_response *response);
+
 /* The same of a GraphQL answer: OK only when there are no errors; then *data is its data. */
 void github_judge_graphql(struct github *g, const struct http_response *response,
     const struct json_t *json, struct github_page *page);
@@ -31,6 +39,12 @@ void github_judge_graphql(struct github *g, const struct http_response *response
 void github_judge_away(struct github *g, struct github_page *page, const char *why);
 
 /* ---- between the files of service/github */
+
+/* Whether one of the words (NULL at the end) stands in the text, in any case of its letters. */
+bool github_holds(const char *text, const char *const *words);
+
+/* A stranger's text for our rows and logs: UTF-8, at most so many bytes. NULL stays NULL. */
+const char *github_clean(const char *text, size_t most, struct arena *arena);
 
 struct github_call {
 	const char *method, *url, *origin;

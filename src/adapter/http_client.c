@@ -437,3 +437,9 @@ http_header(const struct http_response *response, const char *name)
 			return response->lines[i].value;
 	return NULL;
 }
+
+int64_t
+http_date_read(const char *text)
+{
+	return text != NULL ? (int64_t)curl_getdate(text, NULL) : -1;
+}

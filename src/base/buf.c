@@ -225,6 +225,19 @@ utf8_sequence(const unsigned char *at, size_t left)
 }
 
 void
+buf_utf8(struct buf *b, struct span text)
+{
+	for (size_t i = 0; i < text.len && buf_ok(b);) {
+		size_t len = utf8_sequence((const unsigned char *)text.ptr + i, text.len - i);
+		if (len == 0)
+			buf_add(b, SPAN("\xEF\xBF\xBD"));
+		else
+			buf_add(b, (struct span){ text.ptr + i, len });
+		i += len ? len : 1;
+	}
+}
+
+void
 buf_json_any(struct buf *b, struct span text)
 {
 	for (size_t i = 0; i < text.len && buf_ok(b);) {

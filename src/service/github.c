@@ -18,6 +18,7 @@ enum {
 	TRIES_MAX = 3,
 	FIRST_PAUSE_MS = 200,
 	VALIDATOR_MAX = 256,
+	NEXT_MAX = 2000,
 };
 
 void
@@ -143,6 +144,13 @@ stumbled(const struct github_page *page, const struct json_t *json)
 	       ((page->status == 200 || page->status == 201) && json == NULL);
 }
 
+/* Trouble that tells itself when it will be over: not in a moment. */
+static bool
+says_when(const struct github_page *page, const struct http_response *response)
+{
+	return page->status >= 500 && github_retry_after_ms(response) > 0;
+}
+
 /* False when the time is up; else after a pause of its own length for everybody. */
 static bool
 pause_before(const struct github *g, int try)
@@ -168,7 +176,8 @@ ask(struct github *g, const struct github_call *call, struct http_response *resp
 		TRY(github_send(g, call, response, page));
 		if (page->status != 0)
 			TRY(read_json(g, response, json));
-		if (!stumbled(page, *json) || try + 1 == TRIES_MAX || !pause_before(g, try))
+		if (!stumbled(page, *json) || try + 1 == TRIES_MAX ||
+		    says_when(page, response) || !pause_before(g, try))
 			return OK;
 		g->retries++;
 	}
@@ -241,6 +250,18 @@ follow(struct github *g, const struct http_response *response, const char **url,
 	return OK;
 }
 
+/* ASCII that can be seen, and no more of it than we keep. */
+static bool
+is_plain(const char *text, size_t most)
+{
+	size_t len = strnlen(text, most + 1);
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return len <= most;
+}
+
 static const char *
 validator(const struct http_response *response, const char *name, const char *before)
 {
@@ -248,7 +269,7 @@ validator(const struct http_response *response, const char *name, const char *be
 
 	if (value == NULL)
 		return before;
-	return strlen(value) <= VALIDATOR_MAX ? value : NULL;
+	return is_plain(value, VALIDATOR_MAX) ? value : NULL;
 }
 
 static enum err
@@ -278,7 +299,8 @@ take_kept(struct github *g, const struct http_response *response,
 		e = http_url_join(page->url, text, &page->kept.next, g->scope);
 		if (e == ERR_NO_MEMORY)
 			return e;
-		if (e == OK && http_same_origin(page->kept.next, g->settings->GITHUB_API_URL))
+		if (e == OK && is_plain(page->kept.next, NEXT_MAX) &&
+		    http_same_origin(page->kept.next, g->settings->GITHUB_API_URL))
 			return OK;
 	}
 	page->kept = (struct github_kept){ .etag = NULL };

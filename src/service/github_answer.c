@@ -1,18 +1,17 @@
-/* github_answer: the table of how GitHub answers, as code. Limits in the order of GitHub's
- * document "Rate limits for the REST API": retry-after, then the reset, then a minute that
- * doubles. */
+/* github_answer: the table of how GitHub answers, as code; its limits stand in github_limit.c. */
 #include "service/github_answer.h"
 
 #include "adapter/json_list.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/random.h"
 
 enum {
 	SECOND = 1000,
 	MINUTE = 60 * SECOND,
-	WAIT_MAX = 6 * 60 * MINUTE, /* whatever a header says */
-	DOUBLED_MAX = 60 * MINUTE,
 	REASON_MAX = 200,
+	CODE_MAX = 40,
+	SCOPES_MAX = 500,
 };
 
 const char *
@@ -98,55 +97,10 @@ github_link_next(struct span header, struct span *next)
 	return LINK_LAST;
 }
 
-/* ---- limits */
-
 static int64_t
 now_ms(void)
 {
 	return clock_now() / 1000;
-}
-
-static int64_t
-header_int(const struct http_response *response, const char *name, int64_t fallback)
-{
-	int64_t n;
-
-	return span_int(span_of(http_header(response, name)), &n) && n >= 0 ? n : fallback;
-}
-
-void
-github_take_budget(struct github *g, const struct http_response *response, bool is_graphql)
-{
-	const char *resource = http_header(response, "x-ratelimit-resource");
-	struct github_budget seen = { header_int(response, "x-ratelimit-limit", -1),
-		header_int(response, "x-ratelimit-remaining", -1),
-		header_int(response, "x-ratelimit-reset", -1) };
-
-	if (seen.limit < 0 || seen.remaining < 0 || seen.reset < 0)
-		return;
-	if (resource == NULL)
-		resource = is_graphql ? "graphql" : "core";
-	if (strcmp(resource, "core") == 0)
-		g->budget = seen;
-	else if (strcmp(resource, "graphql") == 0)
-		g->graphql = seen;
-}
-
-static int64_t
-bounded(int64_t wanted)
-{
-	int64_t now = now_ms();
-
-	if (wanted < now + SECOND)
-		return now + SECOND;
-	return wanted > now + WAIT_MAX ? now + WAIT_MAX : wanted;
-}
-
-/* A second behind the reset, since GitHub's clock is not ours. */
-static int64_t
-behind(int64_t reset)
-{
-	return bounded(reset > INT64_MAX / SECOND - 1 ? INT64_MAX : (reset + 1) * SECOND);
 }
 
 static void
@@ -157,61 +111,41 @@ later(struct github_page *page, int64_t at, const char *reason)
 	page->reason = reason;
 }
 
-bool
-github_may_ask(const struct github *g, bool is_graphql, struct github_page *page)
-{
-	const struct github_budget *b = is_graphql ? &g->graphql : &g->budget;
-	int64_t reserve = g->reserve < b->limit / 2 ? g->reserve : b->limit / 2;
-
-	if (g->not_before_ms > now_ms())
-		later(page, g->not_before_ms, "waiting for GitHub's limit to pass");
-	else if (b->limit > 0 && reserve > 0 && b->remaining <= reserve &&
-	         b->reset > clock_now() / 1000000)
-		later(page, behind(b->reset),
-		    "the rest of this hour's requests is left to the person's other apps");
-	else
-		return true;
-	return false;
-}
-
-/* The whole token has to wait. */
-static void
-limited(struct github *g, struct github_page *page, int64_t at, const char *reason)
-{
-	later(page, bounded(at), reason);
-	g->not_before_ms = page->not_before_ms;
-}
-
-static void
-secondary(struct github *g, struct github_page *page, int64_t retry_after)
-{
-	int64_t wait = MINUTE << (g->waits < 6 ? g->waits : 6);
-
-	if (wait > DOUBLED_MAX)
-		wait = DOUBLED_MAX;
-	if (retry_after >= 0)
-		wait = retry_after > WAIT_MAX / SECOND ? WAIT_MAX : retry_after * SECOND;
-	g->waits++;
-	limited(g, page, now_ms() + wait, "GitHub asks for fewer requests (secondary limit)");
-}
-
 /* ---- error bodies */
+
+/* Bytes that are no UTF-8, as headers may have them, become U+FFFD, control characters blanks;
+ * cut between characters. */
+const char *
+github_clean(const char *text, size_t most, struct arena *arena)
+{
+	const char *clean;
+	struct buf b;
+	size_t len;
+
+	if (text == NULL)
+		return NULL;
+	buf_init(&b, 4 * most + 8);
+	buf_utf8(&b, (struct span){ text, strnlen(text, most + 1) });
+	for (size_t i = 0; i < b.len; i++)
+		if ((unsigned char)b.ptr[i] < ' ' || b.ptr[i] == 127)
+			b.ptr[i] = ' ';
+	if ((len = b.len) > most)
+		for (len = most; len > 0 && ((unsigned char)b.ptr[len] & 0xc0) == 0x80;)
+			len--;
+	clean = arena_text(arena, (struct span){ b.ptr, len });
+	buf_free(&b);
+	return clean ? clean : "";
+}
 
 /* GitHub's own words, short enough for a row of ours; never NULL. */
 static const char *
 message_of(const struct json_t *json, struct arena *arena)
 {
 	const char *text;
-	size_t len;
 
 	if (json == NULL || !json_get_text(json, "message", &text))
 		return "";
-	len = strlen(text);
-	if (len > REASON_MAX)
-		for (len = REASON_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
-			len--;
-	text = arena_text(arena, (struct span){ text, len });
-	return text ? text : "";
+	return github_clean(text, REASON_MAX, arena);
 }
 
 static const char *
@@ -220,8 +154,8 @@ or_words(const char *message, const char *words)
 	return *message ? message : words;
 }
 
-static bool
-holds(const char *message, const char *const *words)
+bool
+github_holds(const char *message, const char *const *words)
 {
 	for (; *words != NULL; words++)
 		if (strcasestr(message, *words) != NULL)
@@ -248,7 +182,7 @@ blocked(const struct json_t *json, int status, struct github_page *page, struct 
 	if (block != NULL)
 		json_get_text(block, "reason", &why);
 	page->outcome = GITHUB_BLOCKED;
-	page->code = why ? arena_text(arena, span_of(why)) : "unavailable";
+	page->code = why ? github_clean(why, CODE_MAX, arena) : "unavailable";
 	page->reason = arena_format(arena, "GitHub has blocked it (%s)", page->code);
 	return true;
 }
@@ -279,27 +213,21 @@ static void
 judge_403(struct github *g, const struct http_response *r, const struct json_t *json,
     struct github_page *page)
 {
-	static const char *const slower[] = { "secondary rate", "abuse", NULL };
 	static const char *const suspended[] = { "suspended", NULL };
 	static const char *const of_an_organisation[] = { "SAML",
 		"OAuth App access restrictions", NULL };
 	const char *message = message_of(json, g->scope->arena);
-	const char *accepted = http_header(r, "X-Accepted-OAuth-Scopes");
-	int64_t retry_after = header_int(r, "retry-after", -1);
+	const char *accepted = github_clean(
+	    http_header(r, "X-Accepted-OAuth-Scopes"), REASON_MAX, g->scope->arena);
 
-	if (blocked(json, r->status, page, g->scope->arena))
+	if (blocked(json, r->status, page, g->scope->arena) ||
+	    github_judge_limit(g, r, json, false, page))
 		return;
-	if (retry_after >= 0)
-		secondary(g, page, retry_after);
-	else if (header_int(r, "x-ratelimit-remaining", 1) == 0)
-		limited(g, page, behind(header_int(r, "x-ratelimit-reset", 0)),
-		    "this hour's requests to GitHub are used up");
-	else if (r->status == 429 || holds(message, slower))
-		secondary(g, page, -1);
-	else if (holds(message, suspended))
+	if (github_holds(message, suspended))
 		disconnected(page, "suspended", "GitHub has suspended this account");
 	else if (http_header(r, "X-GitHub-SSO") == NULL &&
-	         !holds(message, of_an_organisation) && scope_missing(page->scopes, accepted))
+	         !github_holds(message, of_an_organisation) &&
+	         scope_missing(page->scopes, accepted))
 		disconnected(page, "scope",
 		    arena_format(g->scope->arena, "the scope %s is missing; granted: %s",
 		        accepted, *page->scopes ? page->scopes : "none"));
@@ -347,7 +275,9 @@ judge_error(struct github *g, const struct http_response *r, const struct json_t
 	default: break;
 	}
 	if (r->status >= 500) {
-		later(page, about(MINUTE), "GitHub has trouble of its own");
+		int64_t said = github_retry_after_ms(r);
+		later(page, about(said > MINUTE ? said : MINUTE),
+		    "GitHub has trouble of its own");
 		return;
 	}
 	message = message_of(json, g->scope->arena);
@@ -356,17 +286,18 @@ judge_error(struct github *g, const struct http_response *r, const struct json_t
 }
 
 static void
-take_scopes(const struct http_response *r, struct github_page *page)
+take_scopes(struct github *g, const struct http_response *r, struct github_page *page)
 {
 	page->status = r->status;
-	page->scopes = http_header(r, "X-OAuth-Scopes");
+	page->scopes =
+	    github_clean(http_header(r, "X-OAuth-Scopes"), SCOPES_MAX, g->scope->arena);
 }
 
 void
 github_judge(struct github *g, const struct http_response *response, const struct json_t *json,
     struct github_page *page)
 {
-	take_scopes(response, page);
+	take_scopes(g, response, page);
 	switch (response->status) {
 	case 200:
 	case 201:
@@ -392,7 +323,6 @@ judge_errors(struct github *g, const struct json_t *error, struct github_page *p
 		const char *type;
 		enum github_outcome outcome;
 	} types[] = {
-		{ "RATE_LIMITED", GITHUB_LATER },
 		{ "RESOURCE_LIMITS_EXCEEDED", GITHUB_TOO_MUCH },
 		{ "MAX_NODE_LIMIT_EXCEEDED", GITHUB_TOO_MUCH },
 		{ "NOT_FOUND", GITHUB_GONE },
@@ -405,16 +335,13 @@ judge_errors(struct github *g, const struct json_t *error, struct github_page *p
 
 	if (error != NULL)
 		json_get_text(error, "type", &type);
-	page->outcome = holds(message, slow) ? GITHUB_TOO_MUCH : GITHUB_REFUSED;
+	page->outcome = github_holds(message, slow) ? GITHUB_TOO_MUCH : GITHUB_REFUSED;
 	for (size_t i = 0; type != NULL && i < sizeof(types) / sizeof(*types); i++)
 		if (strcmp(types[i].type, type) == 0)
 			page->outcome = types[i].outcome;
 	page->reason = or_words(message, "GitHub answered with errors");
 	if (page->outcome == GITHUB_DISCONNECTED)
 		page->code = "scope";
-	else if (page->outcome == GITHUB_LATER)
-		page->not_before_ms =
-		    g->graphql.reset > 0 ? behind(g->graphql.reset) : about(MINUTE);
 }
 
 void
@@ -423,12 +350,15 @@ github_judge_graphql(struct github *g, const struct http_response *response,
 {
 	const struct json_t *errors = json ? json_get_list(json, "errors") : NULL;
 
-	take_scopes(response, page);
+	take_scopes(g, response, page);
 	if (response->status == 502 || response->status == 504) {
 		page->outcome = GITHUB_TOO_MUCH;
 		page->reason = "GitHub was too slow with the answer";
 	} else if (response->status != 200)
 		github_judge(g, response, json, page);
+	else if ((json_count(errors) > 0 || json_get_object(json, "data") == NULL) &&
+	         github_judge_limit(g, response, json, true, page))
+		return;
 	else if (json_count(errors) > 0)
 		judge_errors(g, json_at(errors, 0), page);
 	else {

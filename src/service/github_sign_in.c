@@ -103,6 +103,7 @@ read_grant(struct github *g, const struct http_response *response, struct github
 {
 	const char *error, *about = NULL, *type = "", *scopes = "";
 	struct json_t *json = NULL;
+	struct github_page page;
 	enum err e = json_any_of(response->body, &json, g->scope);
 
 	if (e == ERR_NO_MEMORY)
@@ -110,18 +111,23 @@ read_grant(struct github *g, const struct http_response *response, struct github
 	g->scope->fault.story[0] = '\0';
 	if (response->status == 404) /* so it answers an unknown client_id */
 		return failed(out, "incorrect_client_credentials", "GitHub knows no such app");
-	if (e != OK || json_is_list(json) || response->status >= 500)
-		return failed(out, "away", "GitHub's answer makes no sense");
+	page = (struct github_page){ .status = response->status };
+	if (github_judge_limit(g, response, json, false, &page))
+		return failed(out, "limited", page.reason);
+	if (response->status >= 500)
+		return failed(out, "trouble", "GitHub has trouble of its own");
+	if (e != OK || json_is_list(json))
+		return failed(out, "nonsense", "GitHub's answer makes no sense");
 	if (json_get_text(json, "error", &error)) {
 		json_get_text(json, "error_description", &about);
 		return failed(out, is_word(error, 64) ? error : "refused", about);
 	}
 	if (response->status != 200 || !json_get_text(json, "access_token", &out->token) ||
 	    !is_word(out->token, TOKEN_MAX))
-		return failed(out, "away", "GitHub's answer makes no sense");
+		return failed(out, "nonsense", "GitHub's answer makes no sense");
 	json_get_text(json, "token_type", &type);
 	if (type == NULL || !span_equal_nocase(span_of(type), SPAN("bearer")))
-		return failed(out, "away", "GitHub gave no bearer token");
+		return failed(out, "nonsense", "GitHub gave no bearer token");
 	json_get_text(json, "scope", &scopes);
 	return split_scopes(scopes, &out->scopes, g->scope);
 }
@@ -155,7 +161,8 @@ github_exchange(
 	call.body = span_of(form);
 	TRY(github_send(g, &call, &response, &page));
 	if (page.status == 0)
-		return failed(out, "away", page.reason);
+		return failed(
+		    out, page.outcome == GITHUB_AWAY ? "away" : "nonsense", page.reason);
 	return read_grant(g, &response, out);
 }
 

@@ -50,6 +50,10 @@ static const struct {
 	const char *message;
 } failures[] = {
 	{ "away", ERR_TIMEOUT, "GitHub did not answer in time. Please try again." },
+	{ "nonsense", ERR_UPSTREAM, "GitHub's answer could not be used. Please try again." },
+	{ "trouble", ERR_UPSTREAM, "GitHub has trouble of its own. Please try again later." },
+	{ "limited", ERR_UPSTREAM,
+	    "GitHub asks for fewer requests. Please try again in some minutes." },
 	{ "bad_verification_code", ERR_FORBIDDEN,
 	    "GitHub's code is too old or was used already. Please start again." },
 	{ "unverified_user_email", ERR_FORBIDDEN,
@@ -75,6 +79,17 @@ exchange_failed(struct sign_in *s, const char *word)
 	return refuse(s, failures[i].e, failures[i].message, word);
 }
 
+/* Of an answer that does not say who it is, though another one may. */
+static const char *
+why_not(const struct github_page *page)
+{
+	if (page->status == 0)
+		return "away";
+	if (page->outcome == GITHUB_AWAY || page->status == 401)
+		return "nonsense";
+	return page->status == 403 || page->status == 429 ? "limited" : "trouble";
+}
+
 static enum err
 ask_github(struct sign_in *s, struct github_grant *grant, struct github_identity *who)
 {
@@ -92,7 +107,7 @@ ask_github(struct sign_in *s, struct github_grant *grant, struct github_identity
 	g.token = grant->token;
 	TRY(github_identity(&g, who, &page));
 	if (page.outcome == GITHUB_AWAY || page.outcome == GITHUB_LATER)
-		return exchange_failed(s, "away");
+		return exchange_failed(s, why_not(&page));
 	if (page.outcome == GITHUB_DISCONNECTED && page.code &&
 	    strcmp(page.code, "suspended") == 0)
 		return refuse(s, ERR_FORBIDDEN, "GitHub has suspended your account there.",

@@ -62,20 +62,26 @@ with_body(struct ask *a, struct mishap *f)
 		buf_puts(&a->out, "0123456789abcdef");
 }
 
-/* The primary limit: nothing left until the reset. */
+/* The primary limit: nothing left until the reset, or (so it was seen) something after all; with
+ * no headers at all, when it is bare; by a clock that is so many seconds ahead. */
 static void
 with_rate(struct ask *a, struct mishap *f)
 {
 	int64_t now = world_now(a->world), in = (int64_t)seconds_of(f, HOUR);
+	int64_t ahead = int_of(f, "ahead", 0), remaining = int_of(f, "remaining", 0);
 
 	answer_documented(a, (int)int_of(f, "status", 403),
 	    arena_format(a->arena, "API rate limit exceeded for user ID %lld.",
 	        a->person == NOBODY ? 0LL : (long long)a->world->people.at[a->person].id),
 	    "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api");
+	if (ahead != 0)
+		answer_header(a, "Date", http_date(a->arena, now + ahead));
+	if (json_is_true(json_object_get(f->with, "bare")))
+		return;
 	answer_header(a, "x-ratelimit-limit", "5000");
-	answer_header(a, "x-ratelimit-remaining", "0");
-	answer_header(a, "x-ratelimit-used", "5000");
-	answer_header(a, "x-ratelimit-reset", digits(a, now + in));
+	answer_header(a, "x-ratelimit-remaining", digits(a, remaining));
+	answer_header(a, "x-ratelimit-used", digits(a, 5000 - remaining));
+	answer_header(a, "x-ratelimit-reset", digits(a, now + ahead + in));
 	answer_header(a, "x-ratelimit-resource", "core");
 }
 
@@ -194,6 +200,8 @@ with_graphql_error(struct ask *a, struct mishap *f)
 	buf_puts(&a->out, "{\"data\":null,\"errors\":[{");
 	if (*type != '\0')
 		put_text(&a->out, "type", type);
+	if (json_object_get(f->with, "code") != NULL)
+		put_text(&a->out, "code", text_of(f, "code", ""));
 	put_raw(&a->out, "path", "[\"viewer\"]");
 	put_raw(&a->out, "locations", "[{\"line\":1,\"column\":3}]");
 	put_text(&a->out, "message", text_of(f, "message", "Resource limits exceeded."));
@@ -202,7 +210,7 @@ with_graphql_error(struct ask *a, struct mishap *f)
 		return;
 	a->budget = budget_now(a->world, &a->world->people.at[a->person].graphql);
 	answer_header(a, "x-ratelimit-resource", "graphql");
-	if (strcmp(type, "RATE_LIMITED") == 0)
+	if (strncmp(type, "RATE_LIMIT", 10) == 0)
 		a->budget->used = a->budget->limit;
 }
 
@@ -278,6 +286,32 @@ spoil_field(struct ask *a, const struct mishap *f)
 	json_decref(body);
 }
 
+/* What can't be read, in front of each text of that name: a byte that is no UTF-8, or `with`. */
+static void
+spoil_garbled(struct ask *a, const struct mishap *f)
+{
+	const char *name = arena_format(a->arena, "\"%s\":", text_of(f, "field", "name")),
+	           *with = text_of(f, "with", "\xff"), *at, *from;
+	struct buf out;
+
+	buf_init(&out, BODY_MAX);
+	from = buf_text(&a->out);
+	while ((at = strstr(from, name)) != NULL) {
+		at += strlen(name);
+		buf_add(&out, (struct span){ from, (size_t)(at - from) });
+		from = at;
+		if (*at == '"') {
+			buf_char(&out, '"');
+			buf_puts(&out, with);
+			from++;
+		}
+	}
+	buf_puts(&out, from);
+	buf_reset(&a->out);
+	buf_add(&a->out, buf_span(&out));
+	buf_free(&out);
+}
+
 /* A row has one of both. */
 static const struct kind {
 	const char *name;
@@ -304,6 +338,7 @@ static const struct kind {
 	{ "cut", NULL, spoil_cut },
 	{ "headers", NULL, spoil_headers },
 	{ "field", NULL, spoil_field },
+	{ "garbled", NULL, spoil_garbled },
 };
 
 static const struct kind *

@@ -132,9 +132,21 @@ static const struct {
 	bool token_waits;
 } faults[] = {
 	{ "'kind': 'rate', 'seconds': 600", "/user", GITHUB_LATER, 1, 599, 602, NULL, true },
-	{ "'kind': 'rate', 'status': 429, 'seconds': 5", "/user", GITHUB_LATER, 1, 4, 7, NULL,
+	{ "'kind': 'rate', 'status': 429, 'seconds': 5", "/user", GITHUB_LATER, 1, 59, 61, NULL,
 	    true },
-	{ "'kind': 'secondary', 'seconds': 30", "/user", GITHUB_LATER, 1, 29, 31, NULL, true },
+	{ "'kind': 'rate', 'seconds': -600", "/user", GITHUB_LATER, 1, 59, 61, NULL, true },
+	{ "'kind': 'rate', 'seconds': 600, 'remaining': 4711", "/user", GITHUB_LATER, 1, 599,
+	    602, NULL, true },
+	{ "'kind': 'rate', 'bare': true", "/user", GITHUB_LATER, 1, 59, 61, NULL, true },
+	{ "'kind': 'rate', 'seconds': 600, 'ahead': 300", "/user", GITHUB_LATER, 1, 599, 602,
+	    NULL, true },
+	{ "'kind': 'rate', 'seconds': 600, 'ahead': -300", "/user", GITHUB_LATER, 1, 599, 602,
+	    NULL, true },
+	{ "'kind': 'secondary', 'seconds': 90", "/user", GITHUB_LATER, 1, 89, 91, NULL, true },
+	{ "'kind': 'secondary', 'seconds': 0", "/user", GITHUB_LATER, 1, 59, 61, NULL, true },
+	{ "'kind': 'garbled', 'field': 'bio'", "/user", GITHUB_OK, 1, 0, 0, NULL, false },
+	{ "'kind': 'garbled', 'field': 'bio', 'with': '\\\\ud83d'", "/user", GITHUB_OK, 1, 0, 0,
+	    NULL, false },
 	{ "'kind': 'secondary'", "/user", GITHUB_LATER, 1, 59, 61, NULL, true },
 	{ "'kind': 'secondary', 'status': 429", "/user", GITHUB_LATER, 1, 59, 61, NULL, true },
 	{ "'kind': 'revoked'", "/user", GITHUB_DISCONNECTED, 2, 0, 0, "revoked", false },
@@ -213,6 +225,9 @@ static const struct {
 	enum github_outcome outcome;
 } graphql[] = {
 	{ "'kind': 'graphql_error', 'type': 'RATE_LIMITED'", GITHUB_LATER },
+	{ "'kind': 'graphql_error', 'type': 'RATE_LIMIT', 'code': 'graphql_rate_limit', "
+	  "'message': 'API rate limit already exceeded for user ID 1815.'",
+	    GITHUB_LATER },
 	{ "'kind': 'graphql_error', 'type': 'RESOURCE_LIMITS_EXCEEDED'", GITHUB_TOO_MUCH },
 	{ "'kind': 'graphql_error', 'type': 'NOT_FOUND'", GITHUB_GONE },
 	{ "'kind': 'status', 'status': 502", GITHUB_TOO_MUCH },

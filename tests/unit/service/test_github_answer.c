@@ -141,17 +141,51 @@ static const struct {
 	    GITHUB_LATER, 1001, 1001, NULL, "used up", true },
 	{ "used up, 429", 429, USED_UP, NULL, GITHUB_LATER, 1001, 1001, NULL, "used up", true },
 	{ "used up, reset behind us", 403,
-	    "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1699990000", NULL, GITHUB_LATER, 1, 1,
+	    "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1699990000", NULL, GITHUB_LATER, 60,
+	    60, NULL, "used up", true },
+	{ "used up, no reset", 403, "x-ratelimit-remaining: 0", NULL, GITHUB_LATER, 60, 60,
 	    NULL, "used up", true },
+	{ "used up, in a moment", 403,
+	    "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000005", NULL, GITHUB_LATER, 60,
+	    60, NULL, "used up", true },
+	{ "used up, though something is left", 403, LEFT,
+	    "{\"message\":\"API rate limit exceeded for user ID 5.\"}", GITHUB_LATER, 1001,
+	    1001, NULL, "used up", true },
+	{ "used up, and no headers", 403, "",
+	    "{\"message\":\"API rate limit exceeded for 192.0.2.1.\"}", GITHUB_LATER, 60, 60,
+	    NULL, "used up", true },
+	{ "used up, as a page", 403, "", "<h1>API rate limit exceeded</h1>", GITHUB_LATER, 60,
+	    60, NULL, "used up", true },
+	{ "their clock is ahead", 403, USED_UP "\nDate: Tue, 14 Nov 2023 22:23:20 GMT", NULL,
+	    GITHUB_LATER, 401, 401, NULL, "used up", true },
+	{ "their clock is behind", 403, USED_UP "\nDate: Tue, 14 Nov 2023 22:03:20 GMT", NULL,
+	    GITHUB_LATER, 1601, 1601, NULL, "used up", true },
+	{ "no date", 403, USED_UP "\nDate: soon", NULL, GITHUB_LATER, 1001, 1001, NULL,
+	    "used up", true },
+	{ "a limit by its document alone", 403, LEFT,
+	    "{\"message\":\"Slow down\",\"documentation_url\":\"https://docs.github.com/rest/"
+	    "using-the-rest-api/rate-limits-for-the-rest-api\"}",
+	    GITHUB_LATER, 60, 60, NULL, "secondary", true },
+	{ "too many tries", 403, "",
+	    "{\"message\":\"Maximum number of login attempts exceeded. Please try again "
+	    "later.\"}",
+	    GITHUB_LATER, 60, 60, NULL, "secondary", true },
 	{ "used up, reset is nonsense", 403,
 	    "x-ratelimit-remaining: 0\nx-ratelimit-reset: 9223372036854775807", NULL,
 	    GITHUB_LATER, 21600, 21600, NULL, "used up", true },
 	{ "secondary, with its time", 403, LEFT "\nretry-after: 90", SECONDARY, GITHUB_LATER,
 	    90, 90, NULL, "secondary", true },
-	{ "retry-after goes before the reset", 403, USED_UP "\nRetry-After: 30", NULL,
-	    GITHUB_LATER, 30, 30, NULL, "secondary", true },
-	{ "retry-after 0", 429, "retry-after: 0", NULL, GITHUB_LATER, 1, 1, NULL, "secondary",
+	{ "retry-after goes before the reset", 403, USED_UP "\nRetry-After: 130", NULL,
+	    GITHUB_LATER, 130, 130, NULL, "secondary", true },
+	{ "retry-after 0", 429, "retry-after: 0", NULL, GITHUB_LATER, 60, 60, NULL, "secondary",
 	    true },
+	{ "retry-after in a moment", 403, USED_UP "\nretry-after: 5", NULL, GITHUB_LATER, 60,
+	    60, NULL, "secondary", true },
+	{ "retry-after a date", 429, "retry-after: Tue, 14 Nov 2023 22:15:00 GMT", NULL,
+	    GITHUB_LATER, 100, 100, NULL, "secondary", true },
+	{ "retry-after a date of a clock ahead", 429,
+	    "retry-after: Tue, 14 Nov 2023 22:25:00 GMT\nDate: Tue, 14 Nov 2023 22:23:20 GMT",
+	    NULL, GITHUB_LATER, 100, 100, NULL, "secondary", true },
 	{ "retry-after without end", 429, "retry-after: 99999999999", NULL, GITHUB_LATER, 21600,
 	    21600, NULL, "secondary", true },
 	{ "retry-after below 0", 429, "retry-after: -5", NULL, GITHUB_LATER, 60, 60, NULL,
@@ -200,6 +234,8 @@ static const struct {
 	{ "trouble", 500, LEFT, "<html>", GITHUB_LATER, 60, 90, NULL, "trouble", false },
 	{ "trouble", 502, LEFT, "<html>", GITHUB_LATER, 60, 90, NULL, "trouble", false },
 	{ "trouble", 503, "", NULL, GITHUB_LATER, 60, 90, NULL, "trouble", false },
+	{ "trouble with its time", 503, "retry-after: 300", NULL, GITHUB_LATER, 300, 450, NULL,
+	    "trouble", false },
 	{ "wrong question", 422, LEFT, "{\"message\":\"Validation Failed\"}", GITHUB_REFUSED, 0,
 	    0, NULL, "Validation Failed", false },
 	{ "wrong question", 400, LEFT, "[1]", GITHUB_REFUSED, 0, 0, NULL, "refused", false },
@@ -260,6 +296,65 @@ Test(github_answer, secondary_limits_double)
 	cr_expect_eq(g.waits, 0);
 }
 
+/* However it is said, and even when the reset that it names is over. */
+Test(github_answer, all_limits_double)
+{
+	static const struct {
+		int status;
+		const char *headers, *body;
+	} spellings[] = { { 403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1699999999",
+		              "{}" },
+		{ 429, "retry-after: 0", "{}" },
+		{ 403, "", "{\"message\":\"API rate limit exceeded\"}" },
+		{ 200, "", "{\"errors\":[{\"type\":\"RATE_LIMIT\"}]}" } };
+
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {
+		github_init(&g, NULL, &settings, &scope, "gho_x");
+		for (int64_t n = 0; n < 8; n++) {
+			const struct json_t *json;
+			struct http_response r = answer(spellings[i].status,
+			    spellings[i].headers, spellings[i].body, &json);
+			int64_t want = INT64_C(60) << n;
+			if (spellings[i].status == 200)
+				github_judge_graphql(&g, &r, json, &page);
+			else
+				github_judge(&g, &r, json, &page);
+			cr_expect_eq(
+			    page.not_before_ms, MS(want < 3600 ? want : 3600), "%zu", i);
+			cr_expect_eq(g.not_before_ms, page.not_before_ms, "%zu", i);
+		}
+	}
+}
+
+/* Headers are bytes of anybody. */
+Test(github_answer, headers_are_made_clean)
+{
+	char long_list[4000];
+	const struct json_t *json;
+	struct http_response r;
+
+	memset(long_list, 'x', sizeof(long_list) - 1);
+	long_list[sizeof(long_list) - 1] = '\0';
+	r = answer(200, "X-OAuth-Scopes: user\xff\x01, gist", "{}", &json);
+	github_judge(&g, &r, json, &page);
+	cr_expect_str_eq(page.scopes, "user\xef\xbf\xbd , gist");
+	r = answer(403,
+	    arena_format(scope.arena, "X-OAuth-Scopes: %s\nX-Accepted-OAuth-Scopes: \xc3%s",
+	        long_list, long_list),
+	    "{\"message\":\"a\\nb\"}", &json);
+	github_judge(&g, &r, json, &page);
+	cr_expect_eq(page.outcome, GITHUB_DISCONNECTED);
+	cr_expect_lt(strlen(page.reason), 1000);
+	cr_expect_not_null(strstr(page.reason, "\xef\xbf\xbdx"));
+	r = answer(422, "", "{\"message\":\"a\\nb\"}", &json);
+	github_judge(&g, &r, json, &page);
+	cr_expect_str_eq(page.reason, "a b");
+	r = answer(451, "",
+	    arena_format(scope.arena, "{\"block\":{\"reason\":\"%s\"}}", long_list), &json);
+	github_judge(&g, &r, json, &page);
+	cr_expect_lt(strlen(page.reason), 100);
+}
+
 Test(github_answer, a_long_message_is_cut_between_characters)
 {
 	char body[2000] = "{\"message\":\"x";
@@ -294,6 +389,17 @@ static const struct {
 	    -1 },
 	{ "", false, -1, -1 },
 };
+
+/* By their clock the hour ends ten minutes later. */
+Test(github_answer, a_budget_ends_by_their_clock)
+{
+	const struct json_t *json;
+	struct http_response r =
+	    answer(200, LEFT "\nDate: Tue, 14 Nov 2023 22:03:20 GMT", NULL, &json);
+
+	github_take_budget(&g, &r, false);
+	cr_expect_eq(g.budget.reset, NOW + 1600);
+}
 
 Test(github_answer, budgets_of_headers)
 {
@@ -359,6 +465,21 @@ static const struct {
 	{ 200, "[]", GITHUB_AWAY, NULL },
 	{ 200, "nonsense", GITHUB_AWAY, NULL },
 	{ 200, ERROR("RATE_LIMITED"), GITHUB_LATER, NULL },
+	{ 200, ERROR("RATE_LIMIT"), GITHUB_LATER, NULL },
+	{ 200,
+	    "{\"errors\":[{\"type\":\"RATE_LIMIT\",\"code\":\"graphql_rate_limit\",\"message\":"
+	    "\"API rate limit already exceeded for user ID 5.\"}]}",
+	    GITHUB_LATER, NULL },
+	{ 200,
+	    "{\"errors\":[{\"message\":\"API rate limit exceeded, RATE_LIMITED\"}],\"data\":"
+	    "{\"user\":null}}",
+	    GITHUB_LATER, NULL },
+	{ 200, "{\"errors\":[{\"type\":\"NOT_FOUND\"},{\"type\":\"RATE_LIMITED\"}]}",
+	    GITHUB_LATER, NULL },
+	{ 200, "{\"message\":\"You have exceeded a secondary rate limit.\"}", GITHUB_LATER,
+	    NULL },
+	{ 200, "{\"data\":{\"user\":{\"message\":\"rate limit\"}},\"message\":\"rate limit\"}",
+	    GITHUB_OK, NULL },
 	{ 200, ERROR("RESOURCE_LIMITS_EXCEEDED"), GITHUB_TOO_MUCH, NULL },
 	{ 200, ERROR("MAX_NODE_LIMIT_EXCEEDED"), GITHUB_TOO_MUCH, NULL },
 	{ 200, ERROR("NOT_FOUND"), GITHUB_GONE, NULL },
@@ -398,8 +519,12 @@ Test(github_answer, graphql_errors_with_200)
 		    page.code ? page.code : "", graphql[i].code ? graphql[i].code : "");
 		cr_expect_eq(page.json != NULL, page.outcome == GITHUB_OK, "row %zu", i);
 		cr_expect_eq(page.reason == NULL, page.outcome == GITHUB_OK, "row %zu", i);
-		if (strstr(graphql[i].body, "RATE_LIMITED"))
-			cr_expect_eq(page.not_before_ms, MS(1001));
+		if (strstr(graphql[i].body, "RATE_LIMITED") && graphql[i].status == 200)
+			cr_expect(page.not_before_ms == MS(1001) ||
+			              strstr(graphql[i].body, "NOT_FOUND"),
+			    "row %zu", i);
+		if (page.outcome == GITHUB_LATER)
+			cr_expect_geq(page.not_before_ms, MS(60), "row %zu", i);
 	}
 }
 
