@@ -86,7 +86,8 @@ bool query_decode(struct span raw, struct arena *arena, struct span *out);
 /* How a step ended, for those that admit() lets in after it. */
 void admit_learn(struct request *r, enum err e);
 
-/* Before a personal token is looked up (ERR_TOO_MANY), and when there is none. */
+/* Before a personal token is looked up or a signed body is read (ERR_TOO_MANY), and when it was
+ * a wrong one. */
 enum err may_guess(struct request *r);
 void guessed_wrong(struct request *r);
 

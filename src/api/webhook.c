@@ -4,7 +4,7 @@
 #include "api/routes.h"
 
 #include "adapter/crypto.h"
-#include "adapter/json.h"
+#include "adapter/json_list.h"
 #include "store/github.h"
 #include "web/app.h"
 
@@ -25,7 +25,8 @@ hex_bytes(struct span hex, unsigned char out[SHA256_BYTES])
 }
 
 /* The signature's form is looked at before the body is read: strangers' megabytes are not worth
- * it. nginx looks, too (server.conf). */
+ * it. nginx looks, too (server.conf). Wrong ones count as guesses of their address; signed ones
+ * are never limited, since they would be lost. */
 static enum err
 check_signature(struct request *r)
 {
@@ -39,10 +40,12 @@ check_signature(struct request *r)
 	    !hex_bytes((struct span){ given.ptr + 7, given.len - 7 }, had))
 		return ERR_BAD_TOKEN;
 	r->scope.fault.message = NULL;
+	TRY(may_guess(r));
 	TRY(raw_body(r));
 	crypto_hmac(secret, r->body, wanted);
 	if (crypto_equal(wanted, had, sizeof(wanted)))
 		return OK;
+	guessed_wrong(r);
 	r->scope.fault.message = "The signature does not fit";
 	return ERR_BAD_TOKEN;
 }
@@ -88,7 +91,9 @@ id_in(const struct json_t *object, const char *key)
 	return id;
 }
 
-/* Form encoding is the other way in which GitHub can be told to send; we want JSON. */
+/* Form encoding is the other way in which GitHub can be told to send; we want JSON. What can't be
+ * read in it must not lose the delivery, since GitHub does not send it again: what we keep of it
+ * are numbers and known words. */
 static enum err
 read_event(struct request *r, struct json_t **event)
 {
@@ -98,7 +103,10 @@ read_event(struct request *r, struct json_t **event)
 		r->scope.fault.message = "Set the webhook's content type to application/json";
 		return ERR_WRONG_TYPE;
 	}
-	return json_object_of(r->body, event, &r->scope);
+	if (json_any_of(r->body, event, &r->scope) == OK && !json_is_list(*event))
+		return OK;
+	r->scope.fault.message = "The delivery is no JSON object";
+	return ERR_BAD_JSON;
 }
 
 /* POST /github/webhook */
@@ -117,7 +125,8 @@ github_webhook(struct request *r)
 	TRY(check_signature(r));
 	TRY(check_headers(r, delivery, name));
 	TRY(read_event(r, &event));
-	json_get_text(event, "action", &action);
+	if (!json_get_text(event, "action", &action))
+		action = "";
 	repository = json_get_object(event, "repository");
 	account = json_get_object(event, "installation");
 	owner = repository ? id_in(repository, "owner") : id_in(account, "account");

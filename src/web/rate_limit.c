@@ -177,8 +177,9 @@ rate_limit(struct request *r)
 	return ERR_TOO_MANY;
 }
 
-/* ---- guesses: a wrong personal token costs a query before any budget is asked. Each worker
- * counts by itself, by address; whose place another one takes begins anew. */
+/* ---- guesses: a wrong personal token costs a query before any budget is asked, a webhook with a
+ * wrong signature a body of megabytes. Each worker counts by itself, by address; whose place
+ * another one takes begins anew. */
 
 enum { GUESSERS = 256 };
 

@@ -286,30 +286,37 @@ spoil_field(struct ask *a, const struct mishap *f)
 	json_decref(body);
 }
 
-/* What can't be read, in front of each text of that name: a byte that is no UTF-8, or `with`. */
-static void
-spoil_garbled(struct ask *a, const struct mishap *f)
+void
+garble(struct buf *json, const json_t *how)
 {
-	const char *name = arena_format(a->arena, "\"%s\":", text_of(f, "field", "name")),
-	           *with = text_of(f, "with", "\xff"), *at, *from;
+	const char *field = json_string_value(json_object_get(how, "field")),
+	           *with = json_string_value(json_object_get(how, "with")), *at, *from;
+	char name[100];
 	struct buf out;
 
-	buf_init(&out, BODY_MAX);
-	from = buf_text(&a->out);
+	snprintf(name, sizeof(name), "\"%s\":", field ? field : "name");
+	buf_init(&out, json->max);
+	from = buf_text(json);
 	while ((at = strstr(from, name)) != NULL) {
 		at += strlen(name);
 		buf_add(&out, (struct span){ from, (size_t)(at - from) });
 		from = at;
 		if (*at == '"') {
 			buf_char(&out, '"');
-			buf_puts(&out, with);
+			buf_puts(&out, with ? with : "\xff");
 			from++;
 		}
 	}
 	buf_puts(&out, from);
-	buf_reset(&a->out);
-	buf_add(&a->out, buf_span(&out));
+	buf_reset(json);
+	buf_add(json, buf_span(&out));
 	buf_free(&out);
+}
+
+static void
+spoil_garbled(struct ask *a, const struct mishap *f)
+{
+	garble(&a->out, f->with);
 }
 
 /* A row has one of both. */

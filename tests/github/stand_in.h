@@ -278,6 +278,9 @@ bool fault_answer(struct ask *a, struct mishap *f);
 void fault_spoil(struct ask *a, const struct mishap *f); /* of an answer that is there */
 const char *fault_add(struct world *w, json_t *with);
 void fault_clear(struct world *w);
+/* What can't be read, in front of each text of the name `field`: a byte that is no UTF-8, or
+ * the text `with`. */
+void garble(struct buf *json, const json_t *how);
 
 /* log.c */
 struct entry *log_entry(struct world *w, int64_t number);

@@ -101,8 +101,11 @@ fill(struct ask *a, struct delivery *d, json_t *what)
 		buf_add(&d->body, span_of(raw));
 		return true;
 	}
-	if (webhook_payload(a, what, &d->body, &error))
+	if (webhook_payload(a, what, &d->body, &error)) {
+		if (json_object_get(what, "garbled") != NULL)
+			garble(&d->body, json_object_get(what, "garbled"));
 		return true;
+	}
 	a->status = 400;
 	buf_char(&a->out, '{');
 	put_text(&a->out, "wrong", error);

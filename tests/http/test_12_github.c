@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/client.h"
 #include "support/github.h"
@@ -43,6 +44,8 @@ count(const char *format, ...)
 #define REPOSITORIES_OF                                                                        \
 	"select count(*) from repositories r join github_connections c using (user_id) where " \
 	"c.login = '%s'"
+
+#define OF_ADA " r.user_id = (select user_id from github_connections where login = 'ada')"
 
 Test(github, a_first_sync_brings_everything)
 {
@@ -163,13 +166,121 @@ expect_later(const char *fault)
 	github_reset("requests");
 }
 
-Test(github, limits_and_stumbles_are_waited_for, .timeout = 120)
+/* Seconds until ada's sync may go on; and how often in a row it was limited. */
+static long
+waits_for(const char *kind)
+{
+	return count(
+	    "select extract(epoch from s.not_before - now())::int from github_syncs s join "
+	    "github_connections c using (user_id) where c.login = 'ada' and s.kind = '%s'",
+	    kind);
+}
+
+/* The limit's time passes. */
+static void
+let_it_pass(const char *kind)
+{
+	char out[256], id[64];
+
+	stack_sql("update github_connections set not_before = null, budget_limit = null, "
+	          "budget_remaining = null, budget_reset = null where login = 'ada'",
+	    out, sizeof(out));
+	snprintf(id, sizeof(id), "%s", sync_text("ada", kind, "job_id"));
+	cr_expect_eq(stack_ctl(out, sizeof(out), "jobs", "retry", id, NULL), 0, "%s", out);
+}
+
+/* A limit in each of its spellings is waited for, a minute at least, and the job lives. */
+static void
+expect_wait(const char *kind, const char *fault, long least, long most)
+{
+	long wait;
+
+	github_change("{'change': 'push', 'repository': 'ada/bernoulli'}");
+	github_fault("%s", fault);
+	cr_assert(sync_add("ada", kind));
+	cr_assert(sync_comes_to("ada", kind, "waiting", 20), "%s: it is %s", fault,
+	    sync_text("ada", kind, "state"));
+	wait = waits_for(kind);
+	cr_expect(wait >= least && wait <= most, "%s: %ld s", fault, wait);
+	github_reset("faults");
+	github_change("{'change': 'limit', 'login': 'ada', 'resource': 'graphql', 'remaining': "
+	              "5000}");
+	let_it_pass(kind);
+	cr_expect(sync_comes_to("ada", kind, "idle", 20), "%s: it is %s, %s", fault,
+	    sync_text("ada", kind, "state"), sync_text("ada", kind, "error"));
+	github_reset("requests");
+}
+
+Test(github, limits_in_every_spelling, .timeout = 120)
 {
 	arrive("ada");
-	expect_later("{'path': '/user/repos', 'kind': 'rate', 'status': 403, 'seconds': 2}");
-	expect_later("{'path': '/user/repos', 'kind': 'rate', 'status': 429, 'seconds': 2}");
-	expect_later(
-	    "{'path': '/user/repos', 'kind': 'secondary', 'status': 403, 'seconds': 1}");
+	expect_wait("repositories", "{'path': '/user/repos', 'kind': 'rate', 'seconds': 600}",
+	    590, 605);
+	expect_wait("repositories",
+	    "{'path': '/user/repos', 'kind': 'rate', 'status': 429, 'seconds': -60}", 50, 62);
+	expect_wait("repositories",
+	    "{'path': '/user/repos', 'kind': 'rate', 'seconds': 600, 'remaining': 4711}", 590,
+	    605);
+	expect_wait(
+	    "repositories", "{'path': '/user/repos', 'kind': 'rate', 'bare': true}", 50, 62);
+	expect_wait("repositories",
+	    "{'path': '/repos/ada/bernoulli', 'kind': 'rate', 'bare': true}", 50, 62);
+	expect_wait("repositories",
+	    "{'path': '/user/repos', 'kind': 'secondary', 'seconds': 0}", 50, 62);
+	expect_wait("repositories", "{'path': '/user/repos', 'kind': 'secondary'}", 50, 62);
+	expect_wait("contributions",
+	    "{'path': '/graphql', 'kind': 'graphql_error', 'type': 'RATE_LIMIT', 'code': "
+	    "'graphql_rate_limit', 'message': 'API rate limit already exceeded for user'}",
+	    50, 3700);
+	cr_expect_eq(count("select count(*) from repositories r where r.sync_state = "
+	                   "'forbidden' and " OF_ADA),
+	    0);
+}
+
+/* Again and again: each time twice as long, and no attempt is used up. */
+Test(github, limits_without_end, .timeout = 120)
+{
+	arrive("ada");
+	github_fault("{'path': '/user/repos', 'kind': 'secondary', 'seconds': 0, 'times': -1}");
+	cr_assert(sync_add("ada", "repositories"));
+	for (long want = 60; want <= 480; want *= 2) {
+		long wait = 0;
+		for (int i = 0; i < 1000 && (wait = waits_for("repositories")) < want - 15; i++)
+			usleep(20 * 1000);
+		cr_expect(wait <= want + 1, "%ld, not %ld", wait, want);
+		if (want < 480)
+			let_it_pass("repositories");
+	}
+	cr_expect_eq(github_count("path=/user/repos"), 4);
+	github_reset("faults");
+	let_it_pass("repositories");
+	cr_expect(sync_comes_to("ada", "repositories", "idle", 20));
+}
+
+/* A text that nobody can read, in a field that nobody reads or in one that is shown. */
+Test(github, what_is_not_readable_stops_nothing)
+{
+	arrive("ada");
+	github_change("{'change': 'push', 'repository': 'ada/engine'}");
+	github_fault("{'path': '/user/repos', 'kind': 'garbled', 'field': 'node_id'}");
+	cr_expect(sync_again("ada", "repositories"));
+	github_change("{'change': 'push', 'repository': 'ada/engine'}");
+	github_fault(
+	    "{'path': '/user/repos', 'kind': 'garbled', 'field': 'description', 'with': "
+	    "'\\\\ud83d'}");
+	cr_expect(sync_again("ada", "repositories"));
+	cr_expect_eq(count("select count(*) from repositories r where r.name = 'engine' and "
+	                   "r.description like U&'\\FFFD%%' and " OF_ADA),
+	    1);
+	github_change("{'change': 'push', 'repository': 'ada/engine'}");
+	cr_expect(sync_again("ada", "repositories"));
+	github_fault("{'path': '/user', 'kind': 'garbled', 'field': 'bio'}");
+	cr_expect(sync_again("ada", "profile"));
+}
+
+Test(github, stumbles_are_waited_for, .timeout = 120)
+{
+	arrive("ada");
 	expect_later("{'path': '/user/repos', 'kind': 'status', 'status': 502, 'times': 2}");
 	expect_later("{'path': '/user/repos', 'kind': 'reset'}");
 	expect_later("{'path': '/user/repos', 'kind': 'cut', 'bytes': 10}");

@@ -173,6 +173,13 @@ Test(webhook, a_delivery_counts_once)
 	    stack_count("select count(*) from github_deliveries where id = 'twice-1'"), 1);
 }
 
+static bool
+asked_for_one(void *with)
+{
+	(void)with;
+	return github_count("path=/repositories/") > 0;
+}
+
 /* GitHub's largest, and one byte too many for nginx. */
 Test(webhook, twenty_five_megabytes)
 {
@@ -184,13 +191,28 @@ Test(webhook, twenty_five_megabytes)
 	d = github_webhook(
 	    "{'event': 'push', 'repository': 'ada/engine', 'padding': %d}", 26 * 1024 * 1024);
 	cr_expect_eq(d.status, 413);
+	cr_expect_not_null(strstr(d.answer, "25 MiB"), "%s", d.answer);
 }
 
-static bool
-asked_for_one(void *with)
+/* GitHub does not send it again: what nobody reads must not lose the rest. */
+Test(webhook, what_is_not_readable_loses_nothing)
 {
-	(void)with;
-	return github_count("path=/repositories/") > 0;
+	static const char *const rows[] = { "{'field': 'description'}", "{'field': 'node_id'}",
+		"{'field': 'login', 'with': '\\\\ud83d'}",
+		"{'field': 'url', 'with': '\\\\u0000'}" };
+	struct github_delivery d;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		github_reset("requests");
+		d = github_webhook(
+		    "{'event': 'push', 'repository': 'ada/engine', 'garbled': %s}", rows[i]);
+		cr_expect_eq(d.status, 202, "%s: %ld %s", rows[i], d.status, d.answer);
+		cr_expect(wait_until(asked_for_one, NULL, 20), "%s has no effect", rows[i]);
+	}
+	d = github_webhook("{'event': 'push', 'repository': 'ada/engine', 'body': '[1]'}");
+	cr_expect_eq(d.status, 400);
+	d = github_webhook("{'event': 'push', 'repository': 'ada/engine', 'body': 'no'}");
+	cr_expect_eq(d.status, 400);
 }
 
 static bool

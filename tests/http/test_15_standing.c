@@ -217,3 +217,22 @@ Test(standing, z_guesses_are_counted)
 	cr_expect(wait > 0 && wait <= 60, "%ld", wait);
 	cr_expect_eq(status_of_me(ann), 200, "who is signed in is not hindered");
 }
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+/* Wrong signatures count with them, and the body of what comes next is not even read. */
+Test(standing, z_wrong_signatures_are_counted)
+{
+	long refused = 0, limited = 0;
+
+	for (int i = 0; i < 60; i++) {
+		struct answer a = CALL("POST", "/api/v1/github/webhook", .body = "{}",
+		    .headers = { "X-Hub-Signature-256: sha256=" ZEROS, "X-GitHub-Event: push",
+		        "X-GitHub-Delivery: guessed-1" });
+		refused += a.status == 401;
+		limited += a.status == 429;
+		forget(&a);
+	}
+	cr_expect_eq(refused + limited, 60);
+	cr_expect(limited >= 30, "%ld were refused, %ld limited", refused, limited);
+}

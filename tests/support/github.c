@@ -275,8 +275,8 @@ github_requests(const char *filter)
 struct github_delivery
 github_webhook(const char *format, ...)
 {
-	static char delivery[64];
-	struct github_delivery d = { .delivery = delivery };
+	static char delivery[64], answer[512];
+	struct github_delivery d = { .delivery = delivery, .answer = answer };
 	va_list args;
 	json_t *sent;
 
@@ -287,6 +287,8 @@ github_webhook(const char *format, ...)
 	d.seconds = json_number_value(json_object_get(sent, "seconds"));
 	snprintf(delivery, sizeof(delivery), "%s",
 	    json_string_value(json_object_get(sent, "delivery")));
+	snprintf(
+	    answer, sizeof(answer), "%s", json_string_value(json_object_get(sent, "answer")));
 	json_decref(sent);
 	return d;
 }

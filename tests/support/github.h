@@ -46,7 +46,7 @@ json_t *github_requests(const char *filter); /* a list of objects; json_decref()
 struct github_delivery {
 	long status; /* 0: no answer */
 	double seconds;
-	const char *delivery;
+	const char *delivery, *answer; /* answer: what stands in it, cut */
 };
 struct github_delivery github_webhook(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
