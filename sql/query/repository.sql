@@ -17,14 +17,15 @@ with seen as (
 )
 select count(*) as count from seen;
 
--- Of what the pass saw, those of which the languages are not known since the last push; each is
--- asked for once in a pass.
+-- Of what the pass saw, those of which the languages are not known since the last push, and those
+-- that were blocked, since they may be no longer; each is asked for once in a pass.
 -- name: repository_moved(person uuid, limit int) :many=repository_moved
 -- by: codegram-worker
 select r.id, r.github_id, r.full_name from repositories r
 join github_syncs s on s.user_id = r.user_id and s.kind = 'repositories'
 where r.user_id = :person and r.run_id = s.run_id and r.asked_run is distinct from s.run_id
-  and r.languages_of is distinct from coalesce(r.pushed_at, r.created_at)
+  and (r.languages_of is distinct from coalesce(r.pushed_at, r.created_at)
+    or r.sync_state in ('blocked', 'forbidden'))
 order by r.pushed_at desc nulls last, r.id limit :limit;
 
 -- name: repository_moved_count(person uuid) :one=repository_seen
@@ -32,7 +33,8 @@ order by r.pushed_at desc nulls last, r.id limit :limit;
 select count(*) as count from repositories r
 join github_syncs s on s.user_id = r.user_id and s.kind = 'repositories'
 where r.user_id = :person and r.run_id = s.run_id and r.asked_run is distinct from s.run_id
-  and r.languages_of is distinct from coalesce(r.pushed_at, r.created_at);
+  and (r.languages_of is distinct from coalesce(r.pushed_at, r.created_at)
+    or r.sync_state in ('blocked', 'forbidden'));
 
 -- name: repository_measured(id uuid, languages text) :none
 -- by: codegram-worker

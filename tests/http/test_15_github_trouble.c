@@ -244,6 +244,29 @@ Test(trouble, a_block_ends)
 	cr_expect_eq(count(SHOWN " and r.sync_note is not null"), 0);
 }
 
+/* Whatever else changes meanwhile, and though its languages were known before. */
+Test(trouble, a_block_ends_with_its_note)
+{
+	github_change("{'change': 'push', 'repository': 'ada/engine'}");
+	github_fault("{'path': '/repos/ada/engine', 'kind': 'blocked', 'reason': 'dmca', "
+	             "'times': -1}");
+	cr_expect(sync_again("ada", "repositories"));
+	github_change("{'change': 'star', 'repository': 'ada/engine', 'by': 1}");
+	cr_expect(sync_again("ada", "repositories"));
+	cr_expect_eq(
+	    count(SHOWN " and r.sync_state = 'blocked' and r.sync_note = 'dmca'"), 1, "still");
+	github_reset("faults");
+	github_change("{'change': 'star', 'repository': 'ada/engine', 'by': 1}");
+	cr_expect(sync_again("ada", "repositories"));
+	cr_expect_eq(count(SHOWN " and r.sync_note is not null"), 0);
+	run_sql("update repositories set sync_state = 'blocked', sync_note = 'dmca', "
+	        "languages_of = coalesce(pushed_at, created_at) where name = 'engine'");
+	cr_expect(sync_again("ada", "repositories"));
+	cr_expect_eq(
+	    count(SHOWN " and r.sync_state = 'blocked'"), 0, "asked, though not moved");
+	cr_expect_eq(count(SHOWN " and r.sync_note is not null"), 0);
+}
+
 Test(trouble, transferred_and_private_ones_go)
 {
 	cr_assert(sign_in("grace"));
