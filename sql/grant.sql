@@ -30,6 +30,7 @@ grant select on notification_actors to "codegram-api";
 grant insert on outbox to "codegram-api", "codegram-worker", "codegram-scheduler";
 
 grant select on cron_slot to "codegram-api";
+grant select, insert on cron_run to "codegram-api";
 
 grant select on users to "codegram-login";
 
@@ -40,6 +41,7 @@ grant select (id, revoked_at, tokens_until) on sessions to "codegram-scheduler";
 grant select, update, delete on outbox to "codegram-scheduler";
 grant select, insert, update on outbox_target to "codegram-scheduler";
 grant select, insert, delete on cron_slot to "codegram-scheduler";
+grant select, delete on cron_run to "codegram-scheduler";
 
 grant select, insert, delete on job_done to "codegram-worker";
 grant select, delete on cron_slot, sessions to "codegram-worker";

@@ -8,8 +8,9 @@
 
 struct schedule_state {
 	const struct schedule *row;
-	const char *last_state; /* fired or skipped; NULL: no scheduler ever saw it */
+	const char *last_state; /* fired or skipped; NULL: none was due yet */
 	int64_t last_slot;      /* seconds since 1970, 0: none */
+	int64_t last_run;       /* by hand; the same */
 	int64_t next;           /* the same; -1: never */
 	bool overdue; /* its slot passed more than a minute ago, and no scheduler settled it */
 };

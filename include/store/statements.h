@@ -16,6 +16,6 @@ extern const struct statement_list statement_lists[]; /* ends with a NULL resour
 extern const struct db_constraint store_constraints[]; /* ends with a NULL name */
 
 /* The number of the latest migration that this build was made for. */
-enum { SCHEMA_NUMBER = 9 };
+enum { SCHEMA_NUMBER = 11 };
 
 #endif

@@ -226,7 +226,7 @@ admin_schedule_run(struct request *r)
 	if (s == NULL)
 		return ERR_NOT_FOUND;
 	TRY(admin_acts(r, "schedule.run", s->queue, id.text));
-	TRY(q_cron_run(r->db, s->queue, s->job, s->data, id.text));
+	TRY(q_cron_run(r->db, s->name, s->queue, s->job, s->data, id.text));
 	r->wakes = true;
 	buf_format(&r->reply.data, "{\"id\":\"%s\"}", id.text);
 	TRY(reply_created(

@@ -94,6 +94,19 @@ fire(struct scheduler_clock *c, struct db *db, const struct schedule *s, int64_t
 	return OK;
 }
 
+/* Slots that a clock has settled which was ahead for a while. */
+static enum err
+forget_future(struct db *db, const struct schedule *s, int64_t now)
+{
+	struct pruned gone;
+
+	TRY(q_cron_forget(db, s->name, now, &gone));
+	if (gone.rows > 0)
+		LOG(LEVEL_WARN, "schedule.clock_was_ahead", L_TEXT("schedule", s->name),
+		    L_INT("slots", gone.rows));
+	return OK;
+}
+
 /* What passed since the last settled slot. */
 static enum err
 settle(struct scheduler_clock *c, struct db *db, const struct schedule *s, int64_t now)
@@ -106,12 +119,13 @@ settle(struct scheduler_clock *c, struct db *db, const struct schedule *s, int64
 
 	if (!cron_parse(s->expression, &cron, NULL))
 		return ERR_INTERNAL;
+	TRY(forget_future(db, s, now));
 	TRY(q_cron_last(db, s->name, now, &last));
 	if (last.slot == 0) {
 		/* Never seen: what passed before was not missed. Its row is where to go on. */
 		LOG(LEVEL_INFO, "schedule.begins", L_TEXT("schedule", s->name));
 		n = cron_between(&cron, s->zone, now - FIRST_LOOK, now, slots, 1);
-		return q_cron_skip(db, s->name, n > 0 ? slots[0] : now / 60 * 60);
+		return q_cron_begin(db, s->name, n > 0 ? slots[0] : now / 60 * 60);
 	}
 	n = cron_between(&cron, s->zone, last.slot, now, slots, SLOTS_MAX);
 	schedule_judge(s, now, slots, n, fires);

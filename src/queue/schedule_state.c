@@ -16,14 +16,20 @@ judge(const struct schedule *row, const struct cron_state *last, struct schedule
 	int64_t now = clock_now() / 1000000, due;
 	struct cron cron;
 
-	*out = (struct schedule_state){ .row = row, .overdue = last == NULL };
+	bool seen = last != NULL && last->slot > 0;
+
+	*out = (struct schedule_state){
+		.row = row, .overdue = !seen, .last_run = last ? last->run : 0
+	};
 	if (!cron_parse(row->expression, &cron, NULL))
 		return fault(f, ERR_INTERNAL, "%s: bad expression", row->name);
 	out->next = cron_next(&cron, row->zone, now);
-	if (last == NULL)
+	if (!seen)
 		return OK;
-	out->last_state = last->state;
-	out->last_slot = last->slot;
+	if (strcmp(last->state, "begun") != 0) {
+		out->last_state = last->state;
+		out->last_slot = last->slot;
+	}
 	due = cron_next(&cron, row->zone, last->slot);
 	out->overdue = due >= 0 && due < now - LATE;
 	return OK;
@@ -88,6 +94,7 @@ schedule_state_json(struct buf *out, const struct schedule_state *s)
 		buf_json_string(out, span_of(s->last_state));
 	else
 		buf_puts(out, "null");
+	add_time(out, "last_manual_run", s->last_run);
 	add_time(out, "next_run", s->next);
 	buf_format(out, ",\"overdue\":%s}", s->overdue ? "true" : "false");
 }

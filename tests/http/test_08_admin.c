@@ -232,7 +232,8 @@ Test(admin, schedules)
 	cr_expect_str_eq(text_at(&a, "data.0.expression"), "0 2 * * *");
 	cr_expect_str_eq(text_at(&a, "data.0.zone"), "UTC");
 	cr_expect_eq(strlen(text_at(&a, "data.0.next_run")), 24u, "%s", a.body);
-	cr_expect_eq(strlen(text_at(&a, "data.0.last_slot")), 24u, "%s", a.body);
+	cr_expect_str_neq(
+	    text_at(&a, "data.0.last_state"), "skipped", "a new system: %s", a.body);
 	cr_expect(json_is_false(at(&a, "data.0.overdue")));
 	forget(&a);
 	stack_part("stop-part", "scheduler");
@@ -243,9 +244,10 @@ Test(admin, schedules)
 	cr_expect_str_eq(text_at(&a, "data.degraded.0"), "scheduler");
 	forget(&a);
 	stack_sql("insert into cron_slot (name, slot, state) values ('github-nightly', "
-	          "now() - interval '2 days', 'fired')",
+	          "now() - interval '2 days', 'fired'), ('github-nightly', "
+	          "now() + interval '2 days', 'skipped')",
 	    out, sizeof(out));
-	cr_expect(is_overdue(name), "and one whose slot passed");
+	cr_expect(is_overdue(name), "and one whose slot passed, whatever is still to come");
 	stack_part("start-part", "scheduler");
 	cr_expect(wait_until(is_in_time, NULL, 10), "until a scheduler settles it");
 }
@@ -267,6 +269,10 @@ Test(admin, a_schedule_by_hand)
 	cr_expect(wait_until(has_come, &w, 5), "its job is at Redis: %s", path);
 	after = stack_count("select count(*) from cron_slot where name like 'github%'");
 	cr_expect_leq(after, before, "the clock's slots are not touched");
+	a = call("GET", ADMIN_PATH "/schedules", NULL);
+	cr_expect_eq(strlen(text_at(&a, "data.1.last_manual_run")), 24u, "%s", a.body);
+	cr_expect(json_is_null(at(&a, "data.0.last_manual_run")), "%s", a.body);
+	forget(&a);
 	expect_call("POST", ADMIN_PATH "/schedules/never/run", NULL, 404);
 }
 
