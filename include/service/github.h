@@ -6,6 +6,7 @@
 #define SERVICE_GITHUB_H
 
 #include "adapter/http_client.h"
+#include "base/counter.h"
 #include "model/form.h"
 
 struct json_t;
@@ -40,12 +41,20 @@ struct github_budget {
 	int64_t limit, remaining, reset; /* reset: seconds since 1970 */
 };
 
+/* Shared by the processes that were forked after github_breaker_get(). After failures in a row
+ * GitHub is left alone, 5 s at first and then ever longer, up to five minutes. */
+struct github_breaker {
+	counter *failures, *until; /* until: ms since 1970 */
+};
+void github_breaker_get(struct counter_file *stats, struct github_breaker *out);
+
 struct github {
 	struct http_client *http;
 	const struct settings *settings;
 	struct scope *scope; /* answers live in its arena; a caller with many pages lends an
 	                        arena for each, and changes this between calls */
 	const char *token;   /* the person's; NULL: as the application */
+	const struct github_breaker *breaker; /* NULL: none */
 	int64_t deadline; /* clock_mono() of the end of all calls; 0: GITHUB_TIMEOUT_MS each */
 	int64_t reserve;  /* requests of the budget left alone; a login has 0 */
 

@@ -55,6 +55,11 @@ struct github_call {
 	bool once, is_graphql;
 };
 
+/* May GitHub be asked? Else *not_before_ms tells when. And what became of it: 5xx and no answer
+ * are failures. */
+bool github_breaker_lets(const struct github_breaker *b, int64_t *not_before_ms);
+void github_breaker_saw(const struct github_breaker *b, bool answered);
+
 /* One request, without a second try. page->status 0: there was no answer; page->reason says
  * why. Counts, and takes the budget. */
 enum err github_send(struct github *g, const struct github_call *call,

@@ -37,6 +37,7 @@ enum sync_outcome {
 };
 struct sync_counters {
 	counter *requests, *not_modified, *answer[SYNC_ANSWERS], *repository[SYNC_OUTCOMES];
+	struct github_breaker breaker;
 };
 void sync_counters_get(struct counter_file *stats, struct sync_counters *out);
 

@@ -95,14 +95,20 @@ github_send(struct github *g, const struct github_call *call, struct http_respon
 	page->status = 0;
 	page->outcome = GITHUB_AWAY;
 	page->reason = "GitHub did not answer in time";
+	page->not_before_ms = 0;
 	if (r.timeout_ms <= 0)
 		return OK;
+	if (!github_breaker_lets(g->breaker, &page->not_before_ms)) {
+		page->reason = "GitHub does not answer; it is asked again later";
+		return OK;
+	}
 	add_headers(&r, call);
 	e = http_call(g->http, &r, response, g->scope);
 	if (e == ERR_INVALID || e == ERR_FORBIDDEN || e == ERR_NO_MEMORY)
 		return e == ERR_FORBIDDEN ? ERR_INVALID : e;
 	g->requests++;
 	g->micros += response->micros;
+	github_breaker_saw(g->breaker, e == OK ? response->status < 500 : e == ERR_TOO_LARGE);
 	if (e != OK) {
 		LOG(LEVEL_WARN, "github.away", L_TEXT("error", f->story),
 		    L_INT("ms", response->micros / 1000));
@@ -140,7 +146,9 @@ read_json(struct github *g, const struct http_response *response, const struct j
 static bool
 stumbled(const struct github_page *page, const struct json_t *json)
 {
-	return (page->status == 0 && page->outcome == GITHUB_AWAY) || page->status >= 500 ||
+	if (page->status == 0) /* asked in vain, not left alone */
+		return page->outcome == GITHUB_AWAY && page->not_before_ms == 0;
+	return page->status >= 500 ||
 	       ((page->status == 200 || page->status == 201) && json == NULL);
 }
 
@@ -439,7 +447,7 @@ github_graphql(
 		return OK;
 	/* 502 and 504 want a smaller question, not the same one again */
 	TRY(github_send(g, &call, &response, page));
-	if (page->status == 0 && page->outcome == GITHUB_AWAY && pause_before(g, 0)) {
+	if (page->status == 0 && stumbled(page, NULL) && pause_before(g, 0)) {
 		g->retries++;
 		TRY(github_send(g, &call, &response, page));
 	}

@@ -250,9 +250,12 @@ about(int64_t ms)
 void
 github_judge_away(struct github *g, struct github_page *page, const char *why)
 {
+	int64_t at = about(MINUTE / 2);
+
 	(void)g;
 	page->outcome = GITHUB_AWAY;
-	page->not_before_ms = about(MINUTE / 2);
+	if (page->not_before_ms < at)
+		page->not_before_ms = at;
 	page->reason = why;
 }
 

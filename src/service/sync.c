@@ -65,6 +65,7 @@ sync_counters_get(struct counter_file *stats, struct sync_counters *out)
 	out->requests = counter_get(stats, "codegram_github_requests_total", COUNTER, "");
 	out->not_modified =
 	    counter_get(stats, "codegram_github_not_modified_total", COUNTER, "");
+	github_breaker_get(stats, &out->breaker);
 	for (int i = 0; i < SYNC_ANSWERS; i++) {
 		snprintf(labels, sizeof(labels), "outcome=\"%s\"",
 		    github_outcome_name((enum github_outcome)i));
@@ -357,6 +358,7 @@ prepare(struct sync *s, const struct github_connection *c)
 	github_init(&s->github, s->http, s->settings, &s->page, s->token);
 	s->github.budget =
 	    (struct github_budget){ c->budget_limit, c->budget_remaining, c->budget_reset };
+	s->github.breaker = s->counters ? &s->counters->breaker : NULL;
 	s->github.not_before_ms = c->not_before_ms;
 	s->github.waits = c->waits;
 	return OK;

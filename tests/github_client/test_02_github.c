@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "github_client/scripted_github.h"
 #include "support/patience.h"
+#include "service/github_answer.h"
 
 TestSuite(github, .init = open_github, .fini = close_github);
 
@@ -330,6 +331,65 @@ Test(github, the_reserve_is_left_alone)
 	say("GET /x ", 200, NULL, "{}");
 	cr_expect_eq(get("/x", NULL), GITHUB_OK);
 	script_ended("reserve");
+}
+
+/* ---- a breaker, shared by all */
+
+/* After failures in a row nobody asks; then one does, and when it gets an answer all may. */
+Test(github, left_alone_while_it_does_not_answer)
+{
+	counter failures = 0, until = 0;
+	struct github_breaker breaker = { &failures, &until };
+	int64_t now = clock_now();
+
+	g.breaker = &breaker;
+	for (int i = 0; i < 10; i++)
+		say(NULL, 502, NULL, "");
+	for (int i = 0; i < 4; i++) { /* three tries each */
+		cr_expect_neq(get("/x", NULL), GITHUB_OK);
+		cr_expect_gt(page.not_before_ms, now / 1000 + 20000, "%d", i);
+	}
+	cr_expect_eq(script.count, 10, "%zu were asked", script.count);
+	cr_expect_eq(g.requests, 10);
+	clock_set(now + 3000000);
+	cr_expect_eq(get("/x", NULL), GITHUB_AWAY);
+	cr_expect_eq(script.count, 10, "not yet");
+	clock_set(now + 8000000);
+	say(NULL, 503, "Retry-After: 1\r\n", "");
+	cr_expect_eq(get("/x", NULL), GITHUB_LATER, "one tries");
+	clock_set(now + 16000000);
+	cr_expect_eq(get("/x", NULL), GITHUB_AWAY, "in vain: twice as long");
+	cr_expect_eq(script.count, 11);
+	clock_set(now + 20000000);
+	say(NULL, 404, NULL, "{}");
+	cr_expect_eq(get("/x", NULL), GITHUB_GONE, "that is an answer");
+	say(NULL, 200, NULL, "{}");
+	cr_expect_eq(get("/x", NULL), GITHUB_OK);
+	cr_expect_eq(failures, 0);
+	cr_expect_eq(until, 0);
+	until = (uint64_t)(now / 1000 + 86400000);
+	say(NULL, 200, NULL, "{}");
+	cr_expect_eq(get("/x", NULL), GITHUB_OK, "a clock that was ahead");
+	clock_set(0);
+	script_ended("breaker");
+}
+
+/* The one who tries has its time; the others wait meanwhile. */
+Test(github, one_tries_at_a_time)
+{
+	counter failures = 12, until = (uint64_t)(clock_now() / 1000 - 1);
+	struct github_breaker breaker = { &failures, &until };
+	int64_t at = 0;
+
+	cr_expect(github_breaker_lets(&breaker, &at));
+	cr_expect_not(github_breaker_lets(&breaker, &at));
+	cr_expect_gt(at, clock_now() / 1000);
+	github_breaker_saw(&breaker, true);
+	cr_expect(github_breaker_lets(&breaker, &at) && github_breaker_lets(&breaker, &at));
+	breaker.until = breaker.failures; /* no room for counters */
+	failures = UINT64_MAX;
+	cr_expect(github_breaker_lets(&breaker, &at));
+	github_breaker_saw(&breaker, false);
 }
 
 /* ---- revoked */
