@@ -18,8 +18,12 @@ bool unicode_control(uint32_t c);
 bool unicode_line_end(uint32_t c);     /* U+2028, U+2029 */
 bool unicode_bidi_control(uint32_t c); /* turns the order in which a line is read */
 bool unicode_word(uint32_t c);         /* a letter, a mark or a digit that can be seen */
+bool unicode_mark(uint32_t c);         /* joins the letter before it */
 bool unicode_digit(uint32_t c);        /* of any script */
 bool unicode_emoji(uint32_t c);        /* one that is a picture by itself */
+
+/* Of letters: 1 from left to right, -1 from right to left; 0: as its neighbours. */
+int unicode_direction(uint32_t c);
 
 /* White space, or nothing at all. */
 bool unicode_blank(uint32_t c);

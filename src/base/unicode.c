@@ -50,6 +50,24 @@ unicode_word(uint32_t c)
 	       !unicode_blank(c);
 }
 
+int
+unicode_direction(uint32_t c)
+{
+	switch (uc_bidi_class(c)) {
+	case UC_BIDI_L: return 1;
+	case UC_BIDI_R:
+	case UC_BIDI_AL:
+	case UC_BIDI_AN: return -1;
+	default: return 0;
+	}
+}
+
+bool
+unicode_mark(uint32_t c)
+{
+	return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_M);
+}
+
 bool
 unicode_emoji(uint32_t c)
 {

@@ -10,6 +10,16 @@
 
 enum { LABEL_MAX = 63, HOST_MAX = 253, PORT_MAX = 65535 };
 
+static bool
+skip_nocase(struct span *text, struct span word)
+{
+	if (text->len < word.len ||
+	    !span_equal_nocase((struct span){ text->ptr, word.len }, word))
+		return false;
+	*text = (struct span){ text->ptr + word.len, text->len - word.len };
+	return true;
+}
+
 /* Joiners and variation selectors stand inside of words and emoji, so paths have them. */
 static bool
 joins(uint32_t c)
@@ -52,21 +62,29 @@ fits_in_context(uint32_t c, uint32_t before, struct span rest)
 	return c == 0x30fb || c == 0x5f3 || c == 0x5f4;
 }
 
+/* A label of both directions would show its letters in another order than it has them
+ * (RFC 5893). */
 static bool
 label_ok(struct span text)
 {
-	uint32_t c, before = 0;
+	bool encoded = skip_nocase(&text, SPAN("xn--")), left = encoded, right = false;
+	uint32_t c, before = encoded ? '-' : 0;
 
 	if (text.len == 0 || field_points(text) > LABEL_MAX || *text.ptr == '-' ||
 	    text.ptr[text.len - 1] == '-')
 		return false;
 	for (; unicode_next(&text, &c); before = c) {
-		if (c == '-' || c == '_' || unicode_word(c) || unicode_emoji(c))
-			continue;
-		if (!fits_in_context(c, before, text))
+		if (before == 0 && unicode_mark(c))
 			return false;
+		if (c != '-' && c != '_' && !unicode_word(c) && !unicode_emoji(c) &&
+		    !fits_in_context(c, before, text))
+			return false;
+		if (encoded && c >= 0x80)
+			return false;
+		left = left || unicode_direction(c) > 0;
+		right = right || unicode_direction(c) < 0;
 	}
-	return true;
+	return !(left && right);
 }
 
 /* Browsers take a host whose last label is a number for an IPv4 address. */
@@ -128,16 +146,6 @@ authority_ok(struct span text)
 	       (*text.ptr == ':' && port_ok((struct span){ text.ptr + 1, text.len - 1 }));
 }
 
-static bool
-skip_scheme(struct span *text, struct span scheme)
-{
-	if (text->len < scheme.len ||
-	    !span_equal_nocase((struct span){ text->ptr, scheme.len }, scheme))
-		return false;
-	*text = (struct span){ text->ptr + scheme.len, text->len - scheme.len };
-	return true;
-}
-
 bool
 url_ok(struct span text)
 {
@@ -145,7 +153,7 @@ url_ok(struct span text)
 	size_t end = 0;
 
 	if (!characters_ok(text) ||
-	    (!skip_scheme(&rest, SPAN("https://")) && !skip_scheme(&rest, SPAN("http://"))))
+	    (!skip_nocase(&rest, SPAN("https://")) && !skip_nocase(&rest, SPAN("http://"))))
 		return false;
 	while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL)
 		end++;

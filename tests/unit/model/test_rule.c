@@ -259,6 +259,13 @@ static const struct judged urls[] = {
 	{ "https://example.org/\u202egnp.exe", false },
 	{ "https://example.org/\u2066", false },
 	{ "https://exa\u200bmple.org", false },
+	{ "https://\u05d0b.example", false }, /* both directions in a label */
+	{ "https://\u05d0\u05d1-1.example", true },
+	{ "https://xn--b\u00fccher.example", false }, /* encoded, and not */
+	{ "https://xn--", false },
+	{ "https://\u0663a.example", false },
+	{ "https://\u0301a.example", false }, /* a mark with no letter */
+	{ "https://a\u0301.example", true },
 	{ "https://exa\u00admple.org", false },
 	{ "https://exa\u3164mple.org", false },
 	{ "https://exa\u200cmple.org", false },
