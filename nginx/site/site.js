@@ -21,6 +21,15 @@ let shown = null, stop = null;
 
 /* ---- back from GitHub */
 
+/* The faulty fields, if there are any: JSON as in the API's envelope. */
+function detailsIn(query) {
+	try {
+		return JSON.parse(query.get('details') || '[]').map((d) => String(d.field).replace(/^[/?]/, '') + ': ' + d.message);
+	} catch {
+		return [];
+	}
+}
+
 /* Anybody can make a link with a reason in it; it is believed when this tab began to sign in. */
 function showFailure() {
 	const query = new URLSearchParams(location.search), error = query.get('error');
@@ -29,7 +38,8 @@ function showFailure() {
 	if (error === null)
 		return;
 	const known = Object.hasOwn(FAILURES, error) ? FAILURES[error] : 'It did not work.';
-	sayWrong('You were not signed in. ' + sentence((begun && query.get('reason') || known).slice(0, REASON_MAX)));
+	const told = begun && query.get('reason') ? [query.get('reason'), ...detailsIn(query)].join(' · ') : known;
+	sayWrong('You were not signed in. ' + sentence(told.slice(0, REASON_MAX)));
 	history.replaceState(null, '', location.pathname);
 }
 

@@ -149,6 +149,16 @@ raw_body(struct request *r)
 	return read_body(r, &r->body);
 }
 
+/* RFC 9110, section 15.5.16; RFC 5789, section 2.2: what would have been right. */
+static enum err
+wrong_type(struct request *r)
+{
+	bool patch = strcmp(r->route->method, "PATCH") == 0;
+
+	reply_header(r, patch ? "Accept-Patch" : "Accept", "application/json");
+	return ERR_WRONG_TYPE;
+}
+
 static enum err
 validate_body(struct request *r, void *out)
 {
@@ -156,7 +166,7 @@ validate_body(struct request *r, void *out)
 	struct span body;
 
 	if (!is_json(fastcgi_param(r->app->fastcgi, "CONTENT_TYPE")))
-		return ERR_WRONG_TYPE;
+		return wrong_type(r);
 	TRY(read_body(r, &body));
 	TRY(json_object_of(body, &json, &r->scope));
 	return json_fill(json, r->route->form, out, &r->scope);

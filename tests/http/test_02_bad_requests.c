@@ -482,3 +482,43 @@ Test(bad_requests, header_and_target_too_large)
 	too_large("GET /health HTTP/1.1\r\n" HEAD "X: ", "\r\n\r\n", 431);
 	too_large("GET /", " HTTP/1.1\r\nHost: x\r\n\r\n", 414);
 }
+
+#define INSIDE "GET /evil HTTP/1.1\r\nHost: x\r\n\r\n" /* 31 bytes */
+#define SAYS "Host: x\r\nContent-Type: application/json\r\nContent-Length: 31\r\n\r\n" INSIDE
+#define LAST "GET /health HTTP/1.1\r\n" HEAD "\r\n"
+
+static const struct {
+	const char *name, *bytes;
+	int first, second;
+} sequences[] = {
+	{ "a body that nobody read", "POST " S " HTTP/1.1\r\n" SAYS LAST, 401, 200 },
+	{ "a body of a GET", "GET " S " HTTP/1.1\r\n" SAYS LAST, 200, 200 },
+	{ "a body of a DELETE", "DELETE " NOWHERE " HTTP/1.1\r\n" SAYS LAST, 401, 200 },
+	{ "a body for no route", "POST /nowhere HTTP/1.1\r\n" SAYS LAST, 404, 200 },
+	{ "a HEAD", "HEAD " S " HTTP/1.1\r\nHost: x\r\n\r\n" LAST, 200, 200 },
+	{ "chunks with an extension and a trailer",
+	    "POST " S " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n1f;a=b\r\n" INSIDE
+	    "\r\n0\r\nX-Trailer: 1\r\n\r\n" LAST,
+	    401, 200 },
+};
+
+/* What a request holds is never taken for the next one. */
+Test(bad_requests, the_next_request_begins_behind_the_body)
+{
+	char out[65536];
+
+	cr_assert_eq(strlen(INSIDE), 31u);
+	for (size_t i = 0; i < sizeof(sequences) / sizeof(*sequences); i++) {
+		int first = 0, second = 0;
+		const char *next;
+		raw_exchange(sequences[i].bytes, strlen(sequences[i].bytes), out, sizeof(out));
+		sscanf(out, "HTTP/1.1 %d", &first);
+		cr_expect_eq(first, sequences[i].first, "%s: %.300s", sequences[i].name, out);
+		next = strstr(out + 1, "HTTP/1.1 ");
+		cr_assert_not_null(next, "%s: %s", sequences[i].name, out);
+		sscanf(next, "HTTP/1.1 %d", &second);
+		cr_expect_eq(second, sequences[i].second, "%s: %s", sequences[i].name, out);
+		cr_expect_null(strstr(next + 1, "HTTP/1.1 "), "%s: %s", sequences[i].name, out);
+	}
+}

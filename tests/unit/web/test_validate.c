@@ -239,9 +239,16 @@ static const struct {
 
 Test(validate, content_types)
 {
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+	static const struct route patch = { .method = "PATCH", .form = &form_snippet_edit };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		cr_assert_eq(body(&post, types[i].type, SPAN(GOOD), NULL),
 		    types[i].ok ? OK : ERR_WRONG_TYPE, "%s", types[i].type);
+		cr_assert_str_eq(headers(), types[i].ok ? "" : "Accept: application/json\r\n");
+	}
+	cr_assert_eq(
+	    body(&patch, "application/merge-patch+json", SPAN(GOOD), NULL), ERR_WRONG_TYPE);
+	cr_assert_str_eq(headers(), "Accept-Patch: application/json\r\n");
 }
 
 static const struct {
