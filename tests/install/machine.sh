@@ -5,7 +5,7 @@
 
 cache=${XDG_CACHE_HOME:-/var/cache}/codegram-tests
 suite=bookworm
-layers='' work='' root='' leader=0 nspawn=0 state='' load=''
+layers='' work='' root='' leader=0 nspawn=0 state='' load='' container=()
 
 skip() {
 	echo "$*"
@@ -20,7 +20,10 @@ bad() {
 # machine_alone ARGUMENT...: the script once more, in a mount namespace of its own.
 machine_alone() {
 	local command
-	[[ -z ${CODEGRAM_MACHINE:-} ]] || return 0
+	if [[ -n ${CODEGRAM_MACHINE:-} ]]; then
+		mkdir -p /run/systemd/nspawn && mount -t tmpfs machine /run/systemd/nspawn # what it keeps goes, too
+		return
+	fi
 	((EUID == 0)) || skip "wants root, which alone can make a Debian"
 	for command in debootstrap systemd-nspawn nsenter; do
 		command -v "$command" >/dev/null || skip "$command is not installed"
@@ -126,7 +129,8 @@ make_layer() { # NAME FOLDER
 		bad "the layer $1 can't be made; see $part/log"
 	}
 	umount "$part/root"
-	rm -rf "${2%-*}"-* # made of what is no longer so
+	# Those before it were made of what is no longer so.
+	flock -n "$cache/used" rm -rf "${2%-*}"-*
 	mv "$part/up" "$2"
 	rm -rf "$part"
 }
@@ -136,11 +140,15 @@ make_layer() { # NAME FOLDER
 # machine_open: sets root, the files of a run on the layers
 machine_open() {
 	local files
-	exec 8>>"$cache/lock"
+	exec 8>>"$cache/used"
 	flock -s 8 # its layers stay
 	work=$(mktemp -d)
 	trap machine_close EXIT
 	trap 'exit 143' TERM INT
+	# In memory when there is enough: quicker, and gone at once.
+	if (($(awk '/^MemAvailable/ { print $2 }' /proc/meminfo) > 8 * 1024 * 1024)); then
+		mount -t tmpfs -o mode=0755 machine "$work"
+	fi
 	files=lowerdir=$layers,upperdir=$work/up,workdir=$work/wk
 	mkdir -p "$work"/{up,wk,root}
 	# An overlay's upper layer can't be on an overlay, as a container's own files often are.
@@ -149,6 +157,9 @@ machine_open() {
 			mount -t overlay overlay -o "$files" "$work/root"
 	} || skip "overlay can't be mounted here"
 	root=$work/root
+	export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 # else it lacks address filters
+	container=(systemd-nspawn --quiet --register=no --keep-unit --resolv-conf=off --timezone=off
+		--machine="machine-$$" --capability=all --system-call-filter=bpf -D "$root")
 	cp --remove-destination "$(readlink -f /etc/resolv.conf)" "$root/etc/resolv.conf"
 }
 
@@ -161,11 +172,6 @@ machine_close() {
 	rm -rf "$work"
 }
 
-container() { # ARGUMENT...: systemd-nspawn
-	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --resolv-conf=off \
-		--timezone=off --machine="machine-$$" --capability=all --system-call-filter=bpf -D "$root" "$@"
-}
-
 # machine_do [--private-network] COMMAND...: in a machine that is not booted, as root
 machine_do() {
 	local network=()
@@ -173,12 +179,13 @@ machine_do() {
 		network=("$1")
 		shift
 	fi
-	container "${network[@]}" --as-pid2 --pipe --setenv=LANG=C.UTF-8 "$@" </dev/null
+	"${container[@]}" "${network[@]}" --as-pid2 --pipe --setenv=LANG=C.UTF-8 "$@" </dev/null
 }
 
 # machine_boot: until its systemd says that all is started, or what is not
 machine_boot() {
-	container --private-network -b </dev/null >"$work/console" 2>&1 &
+	echo 'Acquire::Retries "0";' >"$root/etc/apt/apt.conf.d/91machine" # there is no network
+	"${container[@]}" --private-network -b </dev/null >"$work/console" 2>&1 &
 	nspawn=$!
 	machine_wait
 }
@@ -226,6 +233,10 @@ machine_off() {
 source_of() {
 	git -c safe.directory=* clone -q --no-hardlinks . "$1" 2>/dev/null || skip "this is no git checkout"
 	git -c safe.directory=* ls-files -z -co --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -cf - -T - | tar -xf - -C "$1"
-	git -C "$1" add -A
-	git -C "$1" -c user.name=test -c user.email=test@codegram.example commit -q --allow-empty -m 'as it is'
+	(cd "$1" && commit_all)
+}
+
+commit_all() {
+	git add -A
+	git -c user.name=test -c user.email=test@codegram.example commit -q --allow-empty -m 'as it is'
 }
