@@ -1,6 +1,7 @@
 /* frame: what libwebsockets 4.1.6 does not ask of a client's frames (RFC 6455): that each is
- * masked (5.1); or does not answer: that a control frame is short (5.5), that a length has no
- * more than 63 bits (5.2). Walks over the bytes of one connection as they come, keeps nothing. */
+ * masked (5.1), that a close frame has none or two bytes at least (5.5.1); or does not answer:
+ * that a control frame is short (5.5), that a length has no more than 63 bits (5.2). Walks over
+ * the bytes of one connection as they come, and keeps nothing. */
 #ifndef RELAY_FRAME_H
 #define RELAY_FRAME_H
 

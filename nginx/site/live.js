@@ -4,6 +4,9 @@ import { reason } from './api.js';
 
 const LONGEST_PAUSE_MS = 30000;
 
+/* Half of it at least: those who were cut together do not come back together. */
+const about = (ms) => ms * (0.5 + Math.random() / 2);
+
 const mayPass = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
 
 /* who: token() a promise of a live token; state(words); welcome(), event(message); refused() when
@@ -43,7 +46,8 @@ export function listen(who) {
 		}
 	}
 
-	function closed(code) {
+	/* A relay that ends tells each after how many ms to come again. */
+	function closed({ code, reason: told }) {
 		clearTimeout(expiry);
 		if (over)
 			return;
@@ -53,7 +57,7 @@ export function listen(who) {
 		if (code >= 4000 && code < 4100)
 			return;
 		pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-		later(code >= 4200 ? Math.random() * 1000 : pause);
+		later(code >= 4200 ? Math.min(Number(told) || Math.random() * 1000, LONGEST_PAUSE_MS) : about(pause));
 	}
 
 	function connect(token) {
@@ -61,7 +65,7 @@ export function listen(who) {
 		socket = new WebSocket(scheme + location.host + '/live', 'cg.v1');
 		socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', token, resume }));
 		socket.onmessage = (frame) => take(JSON.parse(frame.data));
-		socket.onclose = (close) => closed(close.code);
+		socket.onclose = closed;
 	}
 
 	async function open() {
@@ -74,7 +78,7 @@ export function listen(who) {
 			who.state(reason(error));
 			pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
 			if (mayPass(error))
-				later(Math.max(pause, error.wait || 0));
+				later(Math.max(about(pause), error.wait || 0));
 		}
 	}
 

@@ -4,7 +4,15 @@
 #include <stdbool.h>
 
 enum { REQUEST, FLAGS, LENGTH, LONG_LENGTH, CONTENT };
-enum { MASKED = 0x80, CONTROL = 0x08, HIGHEST_BIT = 0x80, MASK_BYTES = 4, SHORT_MAX = 125 };
+enum {
+	MASKED = 0x80,
+	OPCODE = 0x0f,
+	CLOSE = 0x08,
+	CONTROL = 0x08,
+	HIGHEST_BIT = 0x80,
+	MASK_BYTES = 4,
+	SHORT_MAX = 125
+};
 
 static void
 take_request(struct frame_walk *w, unsigned char byte)
@@ -25,7 +33,8 @@ take_length(struct frame_walk *w, unsigned char byte)
 {
 	unsigned length = byte & 0x7f;
 
-	if (!(byte & MASKED) || (length > SHORT_MAX && (w->flags & CONTROL)))
+	if (!(byte & MASKED) || (length > SHORT_MAX && (w->flags & CONTROL)) ||
+	    (length == 1 && (w->flags & OPCODE) == CLOSE))
 		return false;
 	w->matched = length == 126 ? 2 : length == 127 ? 8 : 0;
 	w->left = w->matched ? 0 : length + MASK_BYTES;

@@ -21,7 +21,7 @@ static const struct {
 	size_t bad_len, untold;
 } rows[] = {
 	{ TEXT(REQUEST), "", 0, 0 },
-	{ TEXT(REQUEST SHORT EMPTY MIDDLE LONG SHORT), "", 0, 0 },
+	{ TEXT(REQUEST SHORT EMPTY MIDDLE LONG SHORT "\x88\x80" MASK), "", 0, 0 },
 	{ TEXT(REQUEST), TEXT("\x81\x02zz"), 1 },
 	{ TEXT(REQUEST), TEXT("\x81\x00"), 1 },
 	{ TEXT(REQUEST), TEXT("\x81\x7e\x01\x00"), 1 },
@@ -34,6 +34,8 @@ static const struct {
 	/* control frames are short */
 	{ TEXT(REQUEST), TEXT("\x89\xfe\x00\x7e" MASK), 1 },
 	{ TEXT(REQUEST), TEXT("\x88\xff\x00\x00\x00\x00\x00\x00\x00\x01" MASK), 1 },
+	/* half a code */
+	{ TEXT(REQUEST SHORT), TEXT("\x88\x81" MASK "\x03"), 1 },
 	/* 64 bits of length */
 	{ TEXT(REQUEST SHORT), TEXT("\x82\xff\x80\x00\x00\x00\x00\x00\x00\x01" MASK), 2 },
 };
