@@ -8,7 +8,8 @@
 /* The name that CodeGram uses, from any case or alias ("js" → "javascript"); NULL: unknown. */
 const char *language_name(struct span word);
 
-/* By file name, else #! line, else what stands in the first 4 KiB when that leaves no doubt, else
+/* By file name (together with what stands in it, where several languages share its end), else #!
+ * line, else what stands in the first 4 KiB when that leaves no doubt, else
  * "plaintext", as when the #! line names what we don't know. `filename` may be NULL. Never NULL. */
 const char *language_guess(const char *filename, struct span code);
 

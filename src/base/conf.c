@@ -39,6 +39,8 @@ read_file(const char *path, size_t max, struct span *out, bool *found, struct sc
 	if (n < 0)
 		return fault(&scope->fault, ERR_INVALID, "%s: can't be read or too long", path);
 	*out = (struct span){ bytes, (size_t)n };
+	if (span_starts(*out, SPAN("\xEF\xBB\xBF"))) /* some editors' mark of UTF-8 */
+		*out = (struct span){ bytes + 3, (size_t)n - 3 };
 	return OK;
 }
 

@@ -1,6 +1,8 @@
 /* language: looks through the rows of language.def, which are few. */
 #include "model/language.h"
 
+#include <strings.h>
+
 static const struct language {
 	const char *name, *aliases, *files, *interpreters;
 } languages[] = {
@@ -161,12 +163,36 @@ of_first_line(struct span code, bool *named)
 	return name;
 }
 
+/* ---- ends that several languages share: what the code surely is decides */
+
+static const struct {
+	const char *end, *others;
+} doubtful[] = {
+	{ ".h", "cpp objective-c" }, { ".m", "objective-c" }, /* or MATLAB's */
+	{ ".pl", "prolog" }, { ".ts", "xml" },                /* Qt's translations */
+};
+
+static const char *
+of_doubtful(const char *filename, struct span code)
+{
+	const char *dot = strrchr(filename, '.'), *name;
+
+	for (size_t i = 0; dot != NULL && i < sizeof(doubtful) / sizeof(*doubtful); i++)
+		if (strcasecmp(dot, doubtful[i].end) == 0 &&
+		    (name = language_of_content(code)) != NULL &&
+		    list_has(doubtful[i].others, span_of(name), false))
+			return name;
+	return NULL;
+}
+
 const char *
 language_guess(const char *filename, struct span code)
 {
-	const char *name = filename ? language_of_file(filename) : NULL;
+	const char *name = filename ? of_doubtful(filename, code) : NULL;
 	bool named = false;
 
+	if (name == NULL && filename != NULL)
+		name = language_of_file(filename);
 	if (name == NULL)
 		name = of_first_line(code, &named);
 	if (name == NULL && !named)

@@ -209,6 +209,9 @@ Test(conf, blanks_and_line_ends_of_a_credential)
 		{ "abc\n", "abc", NULL },
 		{ "abc\r\n", "abc", NULL },
 		{ "abc\n\n", "abc", NULL },
+		{ "\xEF\xBB\xBF"
+		  "abc\r\n",
+		    "abc", NULL },
 		{ "a b", "a b", NULL },
 		{ "abc ", NULL, "begins or ends with a blank" },
 		{ " abc", NULL, "begins or ends with a blank" },
@@ -256,6 +259,8 @@ Test(conf, lines_of_windows)
 	    load("NEEDED=x\r\n\r\n# c\r\nPLAIN=\"y\"\r\n"), OK, "%s", scope.fault.story);
 	cr_assert_str_eq(out.NEEDED, "x");
 	cr_assert_str_eq(out.PLAIN, "y");
+	cr_assert_eq(load("\xEF\xBB\xBFNEEDED=x\r\n"), OK, "%s", scope.fault.story);
+	cr_assert_str_eq(out.NEEDED, "x", "behind an editor's mark");
 }
 
 Test(conf, too_long_a_file)

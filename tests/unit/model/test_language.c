@@ -166,6 +166,30 @@ Test(language, file_name_before_first_line_before_signs)
 	cr_assert_str_eq(language_guess("x.unknown", SPAN("SELECT 1")), "sql");
 }
 
+static const struct {
+	const char *file, *code, *name;
+} shared[] = {
+	{ "a.h", "#define A 1\n", "c" },
+	{ "a.h", "", "c" },
+	{ "a.h", "#include <vector>\nnamespace a {\nclass B {\npublic:\n};\n}\n", "cpp" },
+	{ "a.H", "#import <Foundation/Foundation.h>\n@interface A\n@end\n", "objective-c" },
+	{ "a.m", "#import <Foundation/Foundation.h>\n@implementation A\n@end\n",
+	    "objective-c" },
+	{ "a.m", "function y = f(x)\ny = x;\nend\n", "plaintext" },
+	{ "a.m", "", "plaintext" },
+	{ "a.pl", "print \"x\";\n", "perl" },
+	{ "a.pl", ":- module(a, [b/1]).\nb(X) :- X > 1.\n", "prolog" },
+	{ "a.ts", "<?xml version=\"1.0\"?>\n<TS version=\"2.1\">\n</TS>\n", "xml" },
+	{ "a.ts", "const fs = require('fs');\nmodule.exports = fs;\n", "typescript" },
+};
+
+Test(language, ends_that_several_share)
+{
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++)
+		cr_expect_str_eq(language_guess(shared[i].file, span_of(shared[i].code)),
+		    shared[i].name, "row %zu: %s", i, shared[i].file);
+}
+
 Test(language, signs_stand_in_the_first_4_kib)
 {
 	char *code = malloc(8192);
