@@ -31,16 +31,17 @@ clean_line(const char *text, int64_t most, struct arena *arena, const char **out
 	if (to == NULL)
 		return ERR_NO_MEMORY;
 	for (; most > 0 && unicode_next(&rest, &c); was = rest) {
+		size_t bytes = was.len - rest.len;
 		gap = gap || parts(c);
-		if (parts(c) || turns(c))
+		if (parts(c) || turns(c) || (c == 0xfffd && bytes < 3)) /* not UTF-8 */
 			continue;
 		if (gap && len > 0 && --most > 0)
 			to[len++] = ' ';
 		gap = false;
 		if (most-- <= 0)
 			break;
-		memcpy(to + len, was.ptr, was.len - rest.len);
-		len += was.len - rest.len;
+		memcpy(to + len, was.ptr, bytes);
+		len += bytes;
 	}
 	while (len > 0 && to[len - 1] == ' ')
 		len--;

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/unicode.h"
 #include "model/rule.h"
 #include "unit/scope.h"
 
@@ -23,6 +24,8 @@ static const struct {
 	{ "012345678 abc", "012345678" },
 	{ "\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc",
 	    "\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc" },
+	{ "a\xff\xc3z", "az" },
+	{ "\xff", NULL },
 	{ "   ", NULL },
 	{ "\u200b \u3164\u2800", NULL },
 	{ "\x01", NULL },
@@ -57,7 +60,7 @@ Test(clean, what_comes_out_passes)
 		cr_assert_eq(clean_line(text, 3, scope.arena, &out), OK);
 		if (out == NULL)
 			continue;
-		cr_assert(rule_line.ok(span_of(out)), "%s", text);
+		cr_assert(rule_line.ok(span_of(out)) && unicode_ok(span_of(out)), "%s", text);
 		cr_assert_leq(field_points(span_of(out)), 3, "%s", text);
 		cr_assert_neq(out[strlen(out) - 1], ' ', "%s", text);
 	}
