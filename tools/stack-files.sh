@@ -65,9 +65,10 @@ write_nginx() {
 		[[ -n $frontend ]] || frontend=${BASH_REMATCH[0]}
 	done
 	for file in "$root"/nginx/*.conf; do
-		fill "$file" USER '' CONF_DIR "$dir/nginx" RUN_DIR "$run" LOG_DIR "$dir/log/nginx" \
+		fill "$file" CONF_DIR "$dir/nginx" RUN_DIR "$run" LOG_DIR "$dir/log/nginx" \
 			PID_FILE "$dir/nginx/nginx.pid" TEMP_DIR "$dir/nginx/temp" \
-			SITE_DIR "$root/nginx/site" CACHE_DIR "$dir/nginx/cache" CACHE "$cache_zone" LISTEN "$bind:$picked_port" \
+			SITE_DIR "$root/nginx/site" CACHE_DIR "$dir/nginx/cache" CACHE "$cache_zone" LISTEN "$bind:$picked_port backlog=4096" LISTEN6 '' HOST _ \
+			DEMO "include $dir/nginx/demo.conf;" \
 			LOGIN_RATE "$login_rate" LOGIN_BURST "$login_burst" CONNECTIONS "$limit" \
 			ORIGINS "$origins" FRONTEND "$frontend" >"$dir/nginx/${file##*/}"
 	done

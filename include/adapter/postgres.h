@@ -65,6 +65,11 @@ enum err db_commit(struct db *db);
 /* Rolls back what is open and forgets the scope. */
 void db_close_scope(struct db *db);
 
+/* Where an address leads: the name of its database, and the address of the same server's database
+ * "postgres", without a user. NULL: the address is none, or no memory. */
+const char *db_name(const char *url, struct arena *arena);
+const char *db_server(const char *url, struct arena *arena);
+
 /* A round trip; for /ready and doctor. */
 enum err db_ping(struct db *db);
 

@@ -71,6 +71,39 @@ db_make(const struct db_options *options)
 	return db;
 }
 
+/* The value of a word of the address, or the fallback; NULL: it is no address. */
+static const char *
+part_of(const char *url, const char *word, const char *fallback, struct arena *arena)
+{
+	PQconninfoOption *parsed = PQconninfoParse(url, NULL);
+	const char *value = parsed ? fallback : NULL;
+
+	for (PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, word) == 0 && o->val != NULL)
+			value = o->val;
+	if (value != NULL)
+		value = arena_text(arena, span_of(value));
+	PQconninfoFree(parsed);
+	return value;
+}
+
+const char *
+db_name(const char *url, struct arena *arena)
+{
+	return part_of(url, "dbname", "codegram", arena);
+}
+
+const char *
+db_server(const char *url, struct arena *arena)
+{
+	const char *host = part_of(url, "host", "/run/postgresql", arena);
+	const char *port = part_of(url, "port", "5432", arena);
+
+	if (host == NULL || port == NULL || strpbrk(host, "'\\") || strpbrk(port, "'\\"))
+		return NULL;
+	return arena_format(arena, "host='%s' port='%s' dbname='postgres'", host, port);
+}
+
 static void
 disconnect(struct db *db)
 {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "ctl/command.h"
+#include "ctl/operator.h"
 #include "job/jobs.h"
 #include "job/schedules.h"
 #include "main/program.h"
@@ -104,7 +105,7 @@ main(int argc, char **argv)
 	const struct command *command;
 	struct ctl ctl = { .json = false };
 	const char *config;
-	bool help;
+	bool help, steps_down;
 	int code;
 
 	log_open("codegramctl", LEVEL_WARN, NULL);
@@ -131,7 +132,11 @@ main(int argc, char **argv)
 		    command->arguments, command->help, command->details);
 		return CTL_OK;
 	}
-	if (!program_load(&program, config))
+	steps_down = operator_wanted(command->name, config);
+	if (steps_down)
+		operator_credentials();
+	if (!program_load(&program, config) ||
+	    (steps_down && !operator_step_down(command->name)))
 		return CTL_FAILED;
 	if (!may_go_on(command, &findings))
 		return CTL_FAILED;
