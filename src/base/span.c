@@ -1,18 +1,27 @@
 /* span: comparing and cutting bytes that somebody else owns. */
 #include "base/span.h"
 
-#include <strings.h>
-
 bool
 span_equal(struct span a, struct span b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* strncasecmp() would end at a NUL, and asks the locale. */
 bool
 span_equal_nocase(struct span a, struct span b)
 {
-	return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+	size_t i = 0;
+
+	while (i < a.len && i < b.len && lower(a.ptr[i]) == lower(b.ptr[i]))
+		i++;
+	return a.len == b.len && i == a.len;
 }
 
 bool

@@ -21,6 +21,8 @@ Test(span, nocase_is_ascii_alone)
 	cr_assert_not(span_equal_nocase(SPAN("@"), SPAN("`")));
 	cr_assert_not(span_equal_nocase(SPAN("\xC3\x84"), SPAN("\xC3\xA4")));
 	cr_assert_not(span_equal_nocase(SPAN("abc"), SPAN("ab")));
+	cr_assert_not(span_equal_nocase(SPAN("a\0b"), SPAN("a\0c")));
+	cr_assert(span_equal_nocase(SPAN("a\0B"), SPAN("A\0b")));
 }
 
 Test(span, starts)

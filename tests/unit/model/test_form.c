@@ -107,6 +107,42 @@ Test(form, bodies_have_a_limit_and_room_for_every_text_when_escaped)
 	cr_assert_eq(form_nothing.count, 0);
 }
 
+/* Texts that no rule judges: code is anything, the rest is only compared or looked for. */
+static bool
+is_free(const char *name)
+{
+	static const char *const names[] = { "code", "state", "error", "code_verifier",
+		"refreshToken", "queue", "cursor", "author", "q" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+Test(form, each_text_that_is_kept_has_a_rule)
+{
+	static const struct form *const queries[] = { &form_snippet_list, &form_user_list,
+		&form_user_snippets, &form_notification_list, &form_auth_start,
+		&form_auth_callback, &form_admin_job_list, &form_admin_job_where,
+		&form_tag_list, &form_repository_list };
+	enum {
+		BODIES = sizeof(bodies) / sizeof(*bodies),
+		ALL = BODIES + sizeof(queries) / sizeof(*queries)
+	};
+
+	for (size_t n = 0; n < ALL; n++) {
+		const struct form *form = n < BODIES ? bodies[n] : queries[n - BODIES];
+		for (size_t i = 0; i < form->count; i++) {
+			const struct field *f = &form->fields[i];
+			if (f->type != FIELD_TEXT && f->type != FIELD_TEXTS)
+				continue;
+			cr_expect(
+			    f->rule != NULL || is_free(f->name), "%s.%s", form->name, f->name);
+		}
+	}
+}
+
 Test(form, has_tells_given_from_empty)
 {
 	struct snippet_edit in = { .title = NULL };
