@@ -96,7 +96,7 @@ github_may_ask(const struct github *g, bool is_graphql, struct github_page *page
 	int64_t reserve = g->reserve < b->limit / 2 ? g->reserve : b->limit / 2;
 	int64_t wait_ms = g->not_before_ms - now_ms();
 
-	if (wait_ms > 0)
+	if (wait_ms > 0 && wait_ms <= WAIT_MAX) /* none of ours is longer: a clock was ahead */
 		later(page, wait_ms, "waiting for GitHub's limit to pass");
 	else if (b->limit > 0 && reserve > 0 && b->remaining <= reserve && b->reset > now_s())
 		later(page, behind(b->reset) - now_ms(),

@@ -26,7 +26,8 @@ static struct redis_script script = {
 	    "if limit == 0 then return {1, 0, 0, 0, dead} end\n"
 	    "local t = redis.call('TIME')\n"
 	    "local now, step = t[1] * 1000000 + t[2], period / limit\n"
-	    "local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + step\n"
+	    "local tat = tonumber(redis.call('GET', KEYS[1]) or now)\n"
+	    "tat = math.max(math.min(tat, now + period), now) + step\n" /* a clock was ahead */
 	    "if tat - period > now then\n"
 	    "  return {0, 0, math.ceil(tat - period - now), math.ceil(tat - step - now), "
 	    "dead}\n"

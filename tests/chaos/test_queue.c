@@ -22,8 +22,8 @@
 #include "support/disaster.h"
 #include "support/stack.h"
 
-const char *const stack_options[] = { "--set", "FAILPOINTS=on", "--set", "REDIS_TIMEOUT_MS=200",
-	"--set", "WORKER_DRAIN_MS=300", NULL };
+const char *const stack_options[] = { "--set", "FAILPOINTS=on", "--set", "SCHEDULES=off",
+	"--set", "REDIS_TIMEOUT_MS=200", "--set", "WORKER_DRAIN_MS=300", NULL };
 
 enum { PRODUCERS = 2, GROUP = 5, GROUPS_MAX = 20, SEED_MS = 5000, SETTLE_S = 90 };
 

@@ -11,7 +11,8 @@
 
 #include "support/stack.h"
 
-const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", NULL };
+const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", "--set",
+	"SCHEDULES=off", NULL };
 
 static char out[1024 * 1024];
 

@@ -12,7 +12,8 @@
 
 #include "support/stack.h"
 
-const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", NULL };
+const char *const stack_options[] = { "--no-cache", "--set", "FAILPOINTS=on", "--set",
+	"SCHEDULES=off", NULL };
 
 enum { COLUMNS = 132, ROWS = 30, SCREEN_MAX = 1 << 20 };
 

@@ -9,41 +9,50 @@ TestSuite(faults, .init = fresh);
 
 /* ---- bad days: every row of the design's table */
 
+static const struct {
+	const char *kind, *with;
+	long status;
+	const char *header, *value, *body;
+} rows[] = {
+	{ "status", ",'status':503", 503, NULL, NULL, "Server Error" },
+	{ "status", "", 502, NULL, NULL, "" },
+	{ "body", ",'body':'<html>','type':'text/html'", 200, "Content-Type", "text/html",
+	    "<html>" },
+	{ "body", ",'json':{'error':'x'}", 200, NULL, NULL, "{\"error\":\"x\"}" },
+	{ "rate", "", 403, "x-ratelimit-remaining", "0", "API rate limit exceeded" },
+	{ "rate", ",'status':429,'seconds':5", 429, "x-ratelimit-remaining", "0", "" },
+	{ "rate", ",'remaining':9,'seconds':-5", 403, "x-ratelimit-remaining", "9",
+	    "API rate limit exceeded" },
+	{ "rate", ",'bare':true", 403, "x-ratelimit-reset", "(none)",
+	    "API rate limit exceeded" },
+	{ "secondary", ",'seconds':0", 403, "Retry-After", "0", "secondary" },
+	{ "secondary", ",'seconds':7", 403, "Retry-After", "7", "secondary rate limit" },
+	{ "secondary", ",'status':429", 429, "Retry-After", "(none)", "secondary" },
+	{ "revoked", ",'keep':true", 401, NULL, NULL, "Bad credentials" },
+	{ "suspended", "", 403, NULL, NULL, "suspended" },
+	{ "forbidden", "", 403, NULL, NULL, "not accessible" },
+	{ "scope", ",'scope':'repo'", 403, "X-Accepted-OAuth-Scopes", "repo", "scopes" },
+	{ "renamed", ",'location':'https://elsewhere.example/'", 301, "Location",
+	    "https://elsewhere.example/", "" },
+	{ "renamed", ",'status':307,'location':'/x'", 307, "Location", "/x", "" },
+	{ "gone", "", 404, NULL, NULL, "Not Found" },
+	{ "blocked", "", 451, NULL, NULL, "\"reason\":\"dmca\"" },
+	{ "empty", "", 204, NULL, NULL, "" },
+	{ "later", ",'seconds':3", 202, "Retry-After", "3", "{}" },
+	{ "graphql_error", ",'type':'RATE_LIMITED'", 200, NULL, NULL, "RATE_LIMITED" },
+	{ "graphql_error", ",'type':'RATE_LIMIT','code':'graphql_rate_limit'", 200, NULL, NULL,
+	    "\"code\":\"graphql_rate_limit\"" },
+	{ "garbled", ",'field':'login'", 200, NULL, NULL,
+	    "\"login\":\"\xff"
+	    "ada\"" },
+	{ "garbled", ",'field':'login','with':'x'", 200, NULL, NULL, "\"login\":\"xada\"" },
+	{ "headers", ",'headers':{'ETag':null,'Link':'<x>; rel=next'}", 200, "ETag", "(none)",
+	    "ada" },
+	{ "field", ",'field':'id','value':'text'", 200, NULL, NULL, "\"id\":\"text\"" },
+};
+
 Test(faults, faults_that_answer)
 {
-	static const struct {
-		const char *kind, *with;
-		long status;
-		const char *header, *value, *body;
-	} rows[] = {
-		{ "status", ",'status':503", 503, NULL, NULL, "Server Error" },
-		{ "status", "", 502, NULL, NULL, "" },
-		{ "body", ",'body':'<html>','type':'text/html'", 200, "Content-Type",
-		    "text/html", "<html>" },
-		{ "body", ",'json':{'error':'x'}", 200, NULL, NULL, "{\"error\":\"x\"}" },
-		{ "rate", "", 403, "x-ratelimit-remaining", "0", "API rate limit exceeded" },
-		{ "rate", ",'status':429,'seconds':5", 429, "x-ratelimit-remaining", "0", "" },
-		{ "secondary", ",'seconds':7", 403, "Retry-After", "7",
-		    "secondary rate limit" },
-		{ "secondary", ",'status':429", 429, "Retry-After", "(none)", "secondary" },
-		{ "revoked", ",'keep':true", 401, NULL, NULL, "Bad credentials" },
-		{ "suspended", "", 403, NULL, NULL, "suspended" },
-		{ "forbidden", "", 403, NULL, NULL, "not accessible" },
-		{ "scope", ",'scope':'repo'", 403, "X-Accepted-OAuth-Scopes", "repo",
-		    "scopes" },
-		{ "renamed", ",'location':'https://elsewhere.example/'", 301, "Location",
-		    "https://elsewhere.example/", "" },
-		{ "renamed", ",'status':307,'location':'/x'", 307, "Location", "/x", "" },
-		{ "gone", "", 404, NULL, NULL, "Not Found" },
-		{ "blocked", "", 451, NULL, NULL, "\"reason\":\"dmca\"" },
-		{ "empty", "", 204, NULL, NULL, "" },
-		{ "later", ",'seconds':3", 202, "Retry-After", "3", "{}" },
-		{ "graphql_error", ",'type':'RATE_LIMITED'", 200, NULL, NULL, "RATE_LIMITED" },
-		{ "headers", ",'headers':{'ETag':null,'Link':'<x>; rel=next'}", 200, "ETag",
-		    "(none)", "ada" },
-		{ "field", ",'field':'id','value':'text'", 200, NULL, NULL, "\"id\":\"text\"" },
-	};
-
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct reply r;
 		github_fault("{'path':'/user','kind':'%s'%s}", rows[i].kind, rows[i].with);

@@ -3,7 +3,7 @@
 #include "http/admin.h"
 
 const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--set",
-	"FAILPOINTS=on", NULL };
+	"FAILPOINTS=on", "--set", "SCHEDULES=off", NULL };
 
 /* ---- jobs */
 

@@ -111,6 +111,41 @@ CHECKED(elsewhere, entries_of_a_clock_that_was_ahead)
 	command("DEL cg:{" Q "}:s:n cg:{" Q "}:j:first cg:{" Q "}:j:second cg:{" Q "}:j:third");
 }
 
+/* What was put off then is due as long after now as it was to be after then; and a bucket that
+ * was filled then is full. */
+CHECKED(elsewhere, delays_of_a_clock_that_was_ahead)
+{
+	const struct queue_limits set = { QUEUE_LIMIT_LEAVE, 5, 1000 };
+	const char *then = "9999999999999";
+	struct queue_limits now;
+	int64_t due;
+
+	add("added", 'n', 60000, NULL);
+	add("failed", 'n', 0, NULL);
+	end_as("a", take_one("a"), END_SNOOZE, 30000);
+	add("fine", 'n', 90000, NULL);
+	command(arena_format(scope.arena, "HSET cg:{" Q "}:j:added t %s", then));
+	command(arena_format(scope.arena, "ZADD cg:{" Q "}:dly 10000000059999 added"));
+	command(arena_format(scope.arena, "HSET cg:{" Q "}:j:failed i %s", then));
+	command(arena_format(scope.arena, "ZADD cg:{" Q "}:dly 10000000029999 failed"));
+	cr_expect_gt(due_in(), 80000, "fine");
+	reap();
+	reap(); /* the first after a silence waits */
+	due = due_in();
+	cr_expect(due > 20000 && due <= 30000, "failed: %ld", (long)due);
+	make_due("failed");
+	cr_expect(finish("a", take_one("a")));
+	due = due_in();
+	cr_expect(due > 50000 && due <= 60000, "added: %ld", (long)due);
+	reap();
+	reap();
+	cr_expect(due_in() <= due, "once");
+	GOOD(queue_limit(redis, Q, &set, &now, &scope));
+	command(arena_format(scope.arena, "HSET cg:{" Q "}:c tokens 0 since %s", then));
+	add("limited", 'n', 0, NULL);
+	cr_expect(finish("a", take_one("a")));
+}
+
 /* taskforcesh/bullmq: a paused queue that was drained went on; a delayed job that became due in
  * a paused queue began. */
 CHECKED(elsewhere, paused_stays_paused)

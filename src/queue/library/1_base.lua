@@ -6,7 +6,7 @@
 --   :j:<id>         the job: n name, d data, l lane, x its entry, a attempts, c crashes, t added,
 --                   u unique key, p options (JSON, see 3_ties.lua), s started, g progress,
 --                   w set: it is to be cancelled, e last error, y why it failed, o result,
---                   z the entry that was ended last, f when it ended;
+--                   z the entry that was ended last, i when that was, f when the job ended;
 --                   blocked: b why, v due then (stays when it is cancelled meanwhile); k the job that comes after it (unique `last`)
 --   :dly :blk       sorted sets by time in ms: delayed until, blocked since
 --   :done :dead :cancelled  by time in ms: jobs that ended      :log:<id>  lines of a job

@@ -156,7 +156,7 @@ local function fail(keys, args)
 	end
 	leave_lane(base, lane, entry)
 	if call('EXISTS', job_of(base, id)) == 1 then
-		call('HSET', job_of(base, id), 'z', entry,
+		call('HSET', job_of(base, id), 'z', entry, 'i', now,
 			unpack(args[10] ~= '' and { 'e', args[10] } or {}))
 	end
 	return { end_entry(base, now, id, lane, args[5], { attempts = tonumber(args[6]),

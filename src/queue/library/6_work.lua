@@ -48,7 +48,7 @@ end
 
 -- Tokens in the bucket, which holds `rate` and fills within `ms`.
 local function tokens(now, rate, ms, left, since)
-	if not left then
+	if not left or since > now + ms then -- never filled, or by a clock that was ahead
 		return rate
 	end
 	return math.min(rate, left + math.max(0, now - since) * rate / ms)
@@ -260,6 +260,22 @@ local function heal_blocked(base, now, micros)
 	end
 end
 
+-- Some of the delayed, another part each time: what was put off while the clock was ahead is due
+-- as long after now as it was to be after then.
+local function heal_delayed(base, now, micros)
+	local n = call('ZCARD', base .. ':dly')
+	local from = n > LOOKS and micros % n or 0
+	local rows = call('ZRANGE', base .. ':dly', from, from + LOOKS - 1, 'WITHSCORES')
+	for i = 1, #rows, 2 do
+		local j = call('HMGET', job_of(base, rows[i]), 't', 'i')
+		local since = tonumber(j[2] or j[1] or 0)
+		if since > now + QUIET then
+			call('HSET', job_of(base, rows[i]), 'i', now)
+			delay(base, rows[i], string.format('%.0f', now + math.max(0, rows[i + 1] - since)))
+		end
+	end
+end
+
 -- keep of failed ones; since cg2 of done ones → how many leases had run out
 local function reap(keys, args)
 	local base, reaped = keys[1], 0
@@ -284,6 +300,7 @@ local function reap(keys, args)
 		forget_consumers(base, lane)
 	end
 	heal_blocked(base, now, micros)
+	heal_delayed(base, now, micros)
 	forget_old(base, ':done', now - DONE_AGE)
 	forget_old(base, ':cancelled', now - DONE_AGE)
 	forget_old(base, ':dead', now - DEAD_AGE)
