@@ -324,7 +324,7 @@ leads_to_frontend(const struct answer *a, const char *code, const char *said)
 	const char *to = header_of(a, "Location");
 	char start[128];
 
-	snprintf(start, sizeof(start), "http://one.test/?error=%s&", code);
+	snprintf(start, sizeof(start), "http://one.test/?error=%s&reason=", code);
 	return a->status == 302 && to != NULL && strncmp(to, start, strlen(start)) == 0 &&
 	       strstr(to, said) != NULL;
 }
@@ -354,6 +354,7 @@ Test(frame, z_the_window_of_a_sign_in_is_led_to_the_frontend)
 	a = CALL("GET", paths[1]);
 	cr_expect(leads_to_frontend(&a, "SERVICE_UNAVAILABLE", "away"), "%ld %s", a.status,
 	    header_of(&a, "Location"));
+	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
 	forget(&a);
 	sleep(1);
 	a = CALL("POST", paths[0], .body = "{}");
