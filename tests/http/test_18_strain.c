@@ -1,12 +1,17 @@
 /* What is too much, or cut off in the middle: a table that nobody gets at, a COMMIT of which nobody
- * knows how it ended. */
+ * knows how it ended, slow readers of what nginx keeps. */
 /* long: 30 s */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,4 +180,102 @@ Test(strain, a_commit_cut_off)
 	cr_expect_not_null(header_of(&a, "Retry-After"), "a second PUT is the same");
 	forget(&a);
 	stack_sql("drop function linger() cascade", out, sizeof(out));
+}
+
+enum { READERS = 400, DISK_MB = 48 };
+
+/* A file system of its own for the cache, that nginx and this process alone see. */
+static void
+mount_cache(const char *at)
+{
+	char size[32];
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		cr_skip("only root may mount");
+	stack_part("stop-part", "nginx");
+	snprintf(size, sizeof(size), "size=%dm,mode=0777", DISK_MB);
+	cr_assert_eq(mount("cache", at, "tmpfs", 0, size), 0);
+	stack_part("start-part", "nginx");
+}
+
+/* Asks and reads nothing; what comes has little room to wait in. */
+static int
+slow_reader(const char *path)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)stack_port()),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), room = 2048;
+	char request[512];
+	int len =
+	    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	cr_assert_eq(write(fd, request, (size_t)len), len);
+	return fd;
+}
+
+/* Hundreds read so slowly that what they read stays on the disk; `format` has a number that makes
+ * each ask for something else. Whoever comes then gets the whole answer. */
+static void
+expect_answers_beside(const char *format, const char *id, size_t at_least)
+{
+	int fd[READERS];
+	char path[256], *mark;
+
+	for (int i = 0; i < READERS + 20; i++) {
+		snprintf(path, sizeof(path), "%s", format);
+		if ((mark = strstr(path, "ID")) != NULL) {
+			char rest[128];
+			snprintf(rest, sizeof(rest), "%s", mark + 2);
+			snprintf(mark, sizeof(path) - (size_t)(mark - path), "%s%s", id, rest);
+		}
+		snprintf(path + strlen(path), sizeof(path) - strlen(path), "%d", i);
+		if (i < READERS) {
+			fd[i] = slow_reader(path);
+			continue;
+		}
+		struct answer a = CALL("GET", path);
+		cr_expect_eq(a.status, 200, "%s: %ld", path, a.status);
+		cr_expect_geq(a.len, at_least, "%s: %zu bytes", path, a.len);
+		forget(&a);
+	}
+	for (int i = 0; i < READERS; i++)
+		close(fd[i]);
+}
+
+static long
+used_mb(const char *at)
+{
+	struct statfs s;
+
+	cr_assert_eq(statfs(at, &s), 0);
+	return (long)((s.f_blocks - s.f_bfree) * (unsigned long)s.f_bsize / (1024 * 1024));
+}
+
+/* nginx cuts an answer that it can't write to its cache: so strangers must not be able to fill
+ * it, with large answers, with queries that nobody knows, nor with those that we do. */
+Test(strain, the_cache_is_never_full)
+{
+	static const char head[] = "{\"title\":\"big\",\"code\":\"";
+	static char body[220 * 1024], at[512];
+	const char *ann = stack_token("ann");
+	char id[64];
+
+	snprintf(at, sizeof(at), "%s/nginx/cache", stack_dir());
+	mount_cache(at);
+	memset(body, 'x', sizeof(body) - 1);
+	memcpy(body, head, sizeof(head) - 1);
+	memcpy(body + sizeof(body) - 3, "\"}", 3);
+	snprintf(id, sizeof(id), "%s", new_snippet(ann, body));
+	memcpy(body + 1024, "\"}", 3);
+	for (int i = 0; i < 20; i++)
+		new_snippet(ann, body);
+	expect_answers_beside("/api/v1/snippets/ID/raw?a=", id, 200 * 1024);
+	expect_answers_beside("/api/v1/snippets?limit=20&x=", id, 20 * 1000);
+	cr_expect_lt(used_mb(at), 4, "%ld MB of answers that are not kept", used_mb(at));
+	expect_answers_beside("/api/v1/snippets?limit=20&q=", id, 20 * 1000);
+	cr_expect_gt(used_mb(at), 4, "nothing is kept: is this the cache?");
 }

@@ -115,6 +115,33 @@ Test(route, it_says_what_is_wrong_with_a_path)
 	}
 }
 
+/* nginx keeps answers to queries of these words alone: no list goes uncached by oversight. */
+Test(route, nginx_knows_the_words_of_public_lists)
+{
+	static char conf[64 * KIB];
+	FILE *file = fopen("nginx/codegram.conf", "r");
+	char word[64], *known, *end;
+
+	cr_assert_not_null(file);
+	conf[fread(conf, 1, sizeof(conf) - 1, file)] = '\0';
+	fclose(file);
+	cr_assert_not_null(known = strstr(conf, "(?:(?:author|"));
+	cr_assert_not_null(end = strstr(known, ")="));
+	known += strlen("(?:(?:") - 1;
+	*known = *end = '|';
+	end[1] = '\0';
+	for (size_t i = 0; i < route_count; i++) {
+		if (strcmp(routes[i].method, "GET") != 0 || routes[i].budget == BUDGET_NONE ||
+		    (routes[i].who != ANYONE && routes[i].who != VIEWER))
+			continue;
+		for (size_t f = 0; f < routes[i].form->count; f++) {
+			snprintf(word, sizeof(word), "|%s|", routes[i].form->fields[f].name);
+			cr_expect_not_null(
+			    strstr(known, word), "%s of %s", word, routes[i].name);
+		}
+	}
+}
+
 Test(route, every_row_of_the_table_is_reached)
 {
 	for (size_t i = 0; i < route_count; i++) {
