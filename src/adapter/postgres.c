@@ -19,9 +19,9 @@ struct db {
 	char session[256]; /* settings of the session */
 	bool has_user;     /* the url names one */
 	PGconn *conn;
-	uint64_t serial;    /* of the connection; prepared statements belong to one */
-	int64_t away_until; /* clock_mono() */
-	char why[160];      /* it was away then */
+	uint64_t serial;           /* of the connection; prepared statements belong to one */
+	int64_t away_until;        /* clock_mono() */
+	char why[FAULT_STORY_MAX]; /* it was away then */
 	struct scope *scope;
 	bool transaction, begun, failed;
 	int run;               /* statements answered in this scope */
