@@ -78,8 +78,8 @@ struct log_reader;
 struct relay {
 	const struct settings *settings;
 	int listen_fd;
-	bool (*reload)(
-	    struct relay *r); /* SIGHUP: new settings; false: logged, all as it was */
+	/* SIGHUP: takes new settings; false: logged, and all is as it was */
+	bool (*reload)(struct relay *r);
 	/* from here on relay_run() fills in */
 	struct loop *loop;
 	struct arena *arena; /* of one message */

@@ -51,10 +51,11 @@ export function listen(who) {
 		clearTimeout(expiry);
 		if (over)
 			return;
-		who.state('closed (' + code + ')');
+		const final = code >= 4000 && code < 4100;
+		who.state('closed (' + code + ')' + (final ? '' : '; it is tried again'));
 		if (code === 4003 || code === 4005)
 			who.refused?.();
-		if (code >= 4000 && code < 4100)
+		if (final)
 			return;
 		pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
 		later(code >= 4200 ? Math.min(Number(told) || Math.random() * 1000, LONGEST_PAUSE_MS) : about(pause));

@@ -55,6 +55,50 @@ Test(limits, a_stranger_locks_nobody_out)
 	ws_free(live_hello(&p, NULL).ws);
 }
 
+/* Signed in, from an address, at a pace that its limit of handshakes allows. */
+static struct ws *
+signed_in(const char *from)
+{
+	struct live_person p = live_person();
+	char text[4096];
+	struct ws_frame f;
+	struct ws *w;
+
+	usleep(1000 * 1000 / 18);
+	w = WS_OPEN(.from = from);
+	if (w->status != 101)
+		return w;
+	snprintf(
+	    text, sizeof(text), "{\"type\":\"hello\",\"token\":\"%s\"}", live_token(&p, 900));
+	ws_say(w, text);
+	f = ws_read(w, 15);
+	cr_assert_eq(f.kind, WS_TEXT, "%d %d", f.kind, f.code);
+	ws_forget(&f);
+	return w;
+}
+
+/* An office behind one address; then it is full, and nobody else's is. */
+Test(limits, connections_of_an_address)
+{
+	enum { OFFICE = 200 };
+	struct ws *w[OFFICE], *more;
+
+	if (getenv("CODEGRAM_LONG") == NULL)
+		cr_skip_test("200 handshakes of one address take 12 s: CODEGRAM_LONG=1");
+	for (int i = 0; i < OFFICE; i++) {
+		w[i] = signed_in("127.8.8.8");
+		cr_assert_eq(w[i]->status, 101, "%d: %s", i, w[i]->head);
+	}
+	more = signed_in("127.8.8.8");
+	cr_expect_eq(more->status, 429, "%s", more->head);
+	ws_free(more);
+	more = signed_in("127.8.8.9");
+	cr_expect_eq(more->status, 101, "%s", more->head);
+	ws_free(more);
+	for (int i = 0; i < OFFICE; i++)
+		ws_free(w[i]);
+}
+
 static bool
 is_replaced(void *worker)
 {
