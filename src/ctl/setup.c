@@ -79,13 +79,13 @@ enum err
 setup_put(struct setup *s, const char *path, struct span text, unsigned mode, const char *group,
     enum setup_write how)
 {
-	const char *part = arena_format(s->ctl->scope.arena, "%s.part", path);
+	const char *part = arena_format(s->ctl->scope.arena, "%s.part-%d", path, (int)getpid());
 	bool good;
 	int why;
 
 	if (part == NULL)
 		return ERR_NO_MEMORY;
-	unlink(part); /* of a run that was cut off */
+	unlink(part); /* of a run that was cut off, and had the same number */
 	good = write_whole(part, text, mode, group) &&
 	       (how == SETUP_OVER ? rename(part, path) : link(part, path)) == 0;
 	why = errno;
