@@ -156,8 +156,8 @@ github_exchange(
 	add_field(&b, "code", code);
 	add_field(&b, "redirect_uri", callback);
 	add_field(&b, "code_verifier", verifier);
-	if ((form = form_text(&b, g->scope)) == NULL)
-		return fault(&g->scope->fault, ERR_INVALID, "GitHub: the code is too long");
+	if ((form = form_text(&b, g->scope)) == NULL) /* so long is no code of GitHub's */
+		return failed(out, "bad_verification_code", "the code is too long");
 	call.body = span_of(form);
 	TRY(github_send(g, &call, &response, &page));
 	if (page.status == 0)

@@ -269,21 +269,22 @@ expect_error_for(const char *out, int status, const char *origin, const char *wh
 	cr_expect_not_null(strstr(out, "{\"success\":false,\"error\":{"), "%s", what);
 }
 
+/* `len` letters between what stands before and behind. */
 static void
-long_target(size_t len, const char *origin, const char *allowed)
+long_request(
+    const char *before, size_t len, const char *behind, int status, const char *allowed)
 {
 	struct buf bytes;
 	char out[8192];
 
 	buf_init(&bytes, 1 << 17);
-	buf_puts(&bytes, "GET /api/v1/snippets?x=");
+	buf_puts(&bytes, before);
 	for (size_t i = 0; i < len; i++)
 		buf_char(&bytes, 'a');
-	buf_format(
-	    &bytes, " HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nConnection: close\r\n\r\n", origin);
+	buf_puts(&bytes, behind);
 	raw_exchange(bytes.ptr, bytes.len, out, sizeof(out));
 	buf_free(&bytes);
-	expect_error_for(out, 414, allowed, "a long target");
+	expect_error_for(out, status, allowed, before);
 }
 
 #define REST "\r\nHost: x\r\nOrigin: http://two.test:81\r\nConnection: close\r\n\r\n"
@@ -304,9 +305,13 @@ Test(frame, cors_on_what_nginx_refuses_before_it_knows_the_origin)
 	char out[8192];
 
 	/* Up to 16 KiB the origin is read; beyond, the first one is meant. */
-	long_target(8200, "http://two.test:81", "http://two.test:81");
-	long_target(15000, "http://two.test:81", "http://two.test:81");
-	long_target(40000, "http://two.test:81", "http://one.test");
+	long_request("GET " S "?x=", 8200, " HTTP/1.1" REST, 414, "http://two.test:81");
+	long_request("GET " S "?x=", 15000, " HTTP/1.1" REST, 414, "http://two.test:81");
+	long_request("GET " S "?x=", 40000, " HTTP/1.1" REST, 414, "http://one.test");
+	long_request("GET " S " HTTP/1.1\r\nOrigin: http://two.test:81\r\nCookie: ", 40000,
+	    REST, 431, "http://two.test:81");
+	long_request(
+	    "GET " S " HTTP/1.1\r\nHost: x\r\nCookie: ", 40000, REST, 431, "http://one.test");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		raw_exchange(rows[i].bytes, strlen(rows[i].bytes), out, sizeof(out));
 		expect_error_for(out, rows[i].status, rows[i].origin, rows[i].bytes);

@@ -203,7 +203,7 @@ code_for(const char *verifier, const char *login)
 static struct answer
 post_code(const char *code, const char *verifier)
 {
-	static char body[1024];
+	static char body[4096];
 
 	snprintf(body, sizeof(body), "{\"code\":\"%s\",\"state\":\"mine\"%s%s%s}", code,
 	    verifier ? ",\"code_verifier\":\"" : "", verifier ? verifier : "",
@@ -216,7 +216,7 @@ Test(sign_in_fails, a_client_with_its_own_verifier)
 	static const char one[] = "verifier-of-a-client-0123456789-0123456789-1",
 	                  two[] = "verifier-of-a-client-0123456789-0123456789-2",
 	                  three[] = "verifier-of-a-client-0123456789-0123456789-3";
-	char code[128];
+	char code[128], longest[2049];
 	struct answer a;
 
 	github_change("{'change': 'add_person', 'login': 'cli', 'id': 7301}");
@@ -239,6 +239,11 @@ Test(sign_in_fails, a_client_with_its_own_verifier)
 	    code_for(three, "cli"), "verifier-of-somebody-else-0123456789-0123456789");
 	cr_expect_eq(a.status, 403, "another verifier: %ld %s", a.status, a.body);
 	cr_expect_str_eq(text_at(&a, "error.code"), "FORBIDDEN");
+	forget(&a);
+	for (size_t i = 0; i < 512; i++)
+		memcpy(longest + 4 * i, "\xF0\x9F\x98\x80", 5);
+	a = post_code(longest, three);
+	cr_expect_eq(a.status, 403, "%ld %s", a.status, a.body);
 	forget(&a);
 	a = post_code("abc", NULL);
 	cr_expect_eq(a.status, 403, "neither verifier nor cookie: %ld %s", a.status, a.body);
