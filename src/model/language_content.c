@@ -25,6 +25,7 @@ static const struct {
 	{ "typescript", "javascript" },
 	{ "scss", "css" },
 	{ "php", "html" },
+	{ "raku", "perl" },
 	{ "vue", "html" },
 	{ "svg", "xml" },
 };

@@ -91,6 +91,13 @@ static const struct {
 	  "($check==0);\n",
 	    SURE, "perl" },
 	{ "my @sorted = sort { $a <=> $b } @numbers;\nprint \"@sorted\\n\";\n", SURE, "perl" },
+	{ "use v6;\n\nmy Int $n = 3;\nsay $n ** 2;\n", SURE, "raku" },
+	{ "<?hh\n\nfunction add(int $a): int {\n  return $a;\n}\n", UNSURE, "-" },
+	{ "type t = { name : string; mutable age : int; }\n\nlet rec f x = match x with\n  | 0 "
+	  "-> "
+	  "1\n  | n -> n * f (n - 1)\n",
+	    SURE, "ocaml" },
+	{ "PREFIX a: <http://example.org/>\nSELECT ?x WHERE { ?x a:b ?y }\n", UNSURE, "-" },
 	{ "<?php\n\nfunction add($a, $b) {\n    return $a + $b;\n}\n\necho add(1, 2);\n", SURE,
 	    "php" },
 	{ "<!DOCTYPE html>\n<html>\n<body>\n<?php echo date('Y'); ?>\n</body>\n</html>\n", SURE,
