@@ -1,4 +1,4 @@
-/* language_content: the lines of a piece of code against the signs of sign.def. A wrong name is worse
+/* language_content: the lines of a piece of code against the signs of the .def files. A wrong name is worse
  * than none, so it answers only when one language has proof and no other has half as much. */
 #include "model/language.h"
 
@@ -11,6 +11,7 @@ static const struct sign {
 } signs[] = {
 #define SIGN(language, weight, line) { language, weight, line },
 #include "model/sign.def"
+#include "model/sign_other.def"
 #undef SIGN
 };
 
