@@ -24,13 +24,17 @@ time_text(int64_t seconds, char out[TIME_MAX])
 static void
 print_line(const struct schedule_state *s)
 {
-	char slot[TIME_MAX], next[TIME_MAX];
+	bool by_hand = s->last_run > s->last_slot;
+	char last[TIME_MAX], next[TIME_MAX];
 
-	time_text(s->last_slot, slot);
+	time_text(by_hand ? s->last_run : s->last_slot, last);
 	time_text(s->next, next);
 	printf("%-16s %-16s %-16s %-20s %-8s %-20s %s\n", s->row->name, s->row->expression,
-	    s->row->zone, slot, s->last_state ? s->last_state : "-", next,
-	    s->overdue ? "OVERDUE" : "");
+	    s->row->zone, last,
+	    by_hand         ? "by hand"
+	    : s->last_state ? s->last_state
+	                    : "-",
+	    next, s->overdue ? "OVERDUE" : "");
 }
 
 static void
@@ -69,7 +73,7 @@ command_schedules(struct ctl *ctl, int argc, char **argv)
 		print_json(s, count);
 	else
 		printf("%-16s %-16s %-16s %-20s %-8s %-20s\n", "name", "expression", "zone",
-		    "last slot", "state", "next run");
+		    "last run", "state", "next run");
 	for (size_t i = 0; i < count; i++) {
 		if (!ctl->json)
 			print_line(&s[i]);

@@ -248,6 +248,7 @@ check_schedules() {
 	click '#schedule-rows tr[data-key=github-nightly] button'
 	sees '#said' 'github-nightly runs now'
 	(($(plans) == before + 1)) || bad "no job was made"
+	sees '#schedule-rows tr[data-key=github-nightly]' 'run by hand'
 	stack stop-part "$work/stack" scheduler
 	tools/stack psql "$work/stack" -q -c "delete from cron_slot where name = 'github-nightly'"
 	sees '#schedule-rows .warn' overdue

@@ -165,6 +165,10 @@ Test(schedules, c_codegramctl)
 	cr_expect_eq(stack_ctl(out, sizeof(out), "schedules", NULL), 0, "%s", out);
 	cr_expect(strstr(out, "github-nightly") && strstr(out, "0 3 * * 0"), "%s", out);
 	cr_expect_null(strstr(out, "skipped"), "nothing was due yet: %s", out);
+	stack_sql("insert into cron_run (job_id, name) values ('x', 'github-weekly')", out,
+	    sizeof(out));
+	cr_expect_eq(stack_ctl(out, sizeof(out), "schedules", NULL), 0, "%s", out);
+	cr_expect(strstr(out, "by hand"), "%s", out);
 	cr_expect_eq(stack_ctl(out, sizeof(out), "schedules", "--json", NULL), 0);
 	cr_expect(strstr(out, "\"name\":\"github-weekly\"") && strstr(out, "\"overdue\":false"),
 	    "%s", out);

@@ -153,7 +153,7 @@ static const char *const inner_checks[] = { "blocks_not_oneself", "cron_slot_sta
 	"github_connections_state_check", "github_syncs_kind_check", "github_syncs_state_check",
 	"notifications_type_check", "outbox_kind_check", "refresh_tokens_check",
 	"repositories_sync_state_check", "sessions_ended_by_check", "users_role_check",
-	"users_username_check" };
+	"users_username_check", "write_probe_one_check" };
 
 static bool
 is_answered(struct span name)

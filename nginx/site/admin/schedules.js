@@ -15,9 +15,11 @@ function scheduleRow({ name }) {
 	return [row, (schedule) => {
 		put(expression, schedule.expression + ' (' + schedule.zone + ')');
 		put(makes, schedule.job + ' in ' + schedule.queue);
-		putTime(last, schedule.last_slot, true);
+		const byHand = (schedule.last_manual_run || '') > (schedule.last_slot || '');
+		putTime(last, byHand ? schedule.last_manual_run : schedule.last_slot, true);
 		putTime(next, schedule.next_run, true);
-		put(state, schedule.overdue ? 'overdue' : schedule.last_state || 'not run yet');
+		put(state, schedule.overdue ? 'overdue' : byHand ? 'run by hand'
+			: schedule.last_state || 'not run yet');
 		row.className = schedule.overdue ? 'warn' : '';
 	}];
 }
