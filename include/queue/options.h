@@ -1,9 +1,10 @@
 /* options: Bull's words for what a job may carry, read into a queue_item: attempts; backoff (a
  * number: fixed, or {type: fixed|exponential, delay}); delay; priority (below 10: h, 10: n, above:
  * l; or high, normal, low); jobId; removeOnComplete and removeOnFail (true, false, a number, or
- * {count, age}, age in seconds); unique or deduplication (a text, or {id, ttl | mode}, mode being
- * until_done or last); concurrency (a text, or {key, limit}); batch ({id, total, final}); owner;
- * trace; and CodeGram's own lane (h, n, l). All times but age are milliseconds. */
+ * {count, age}, age in seconds: of its own name, or of itself); unique or deduplication (a text, or
+ * {id, ttl | mode}, mode being until_done or last); concurrency (a text, or {key, limit}); batch
+ * ({id, total, final}); owner; trace; and CodeGram's own lane (h, n, l). All times but age are
+ * milliseconds. */
 #ifndef QUEUE_OPTIONS_H
 #define QUEUE_OPTIONS_H
 

@@ -197,7 +197,8 @@ Test(webhook, twenty_five_megabytes)
 /* GitHub does not send it again: what nobody reads must not lose the rest. */
 Test(webhook, what_is_not_readable_loses_nothing)
 {
-	static const char *const rows[] = { "{'field': 'description'}", "{'field': 'node_id'}",
+	static const char *const rows[] = { "{'field': 'description'}",
+		"{'field': 'description', 'with': '\xf0\x9f\x98\x80'}", "{'field': 'node_id'}",
 		"{'field': 'login', 'with': '\\\\ud83d'}",
 		"{'field': 'url', 'with': '\\\\u0000'}" };
 	struct github_delivery d;

@@ -132,13 +132,21 @@ local function let_go(base, set, ids)
 	end
 end
 
+-- Of the jobs in `list`, all of them in the set, the newest `keep` stay.
+local function let_go_oldest(base, set, list, keep)
+	local over = math.min(call('ZCARD', list) - keep, ONCE)
+	if over > 0 then
+		let_go(base, set, call('ZRANGE', list, 0, over - 1))
+	end
+end
+
 -- Keeps the newest `keep` of a sorted set of ended jobs.
 local function bound(base, set, keep)
 	local over = call('ZCARD', base .. set) - keep
 	if over <= 0 then
 		return
 	elseif call('EXISTS', base .. ':own') == 1 then
-		return let_go(base, set, call('ZRANGE', base .. set, 0, math.min(over, ONCE) - 1))
+		return let_go_oldest(base, set, base .. set, keep)
 	end
 	local gone = call('ZPOPMIN', base .. set, math.min(over, ONCE))
 	for i = 1, #gone, 2 do
@@ -156,7 +164,7 @@ local function keep_own(base, now, set, id, most, age)
 	if most then
 		local same = namesakes(base, set, call('HGET', job_of(base, id), 'n'))
 		call('ZADD', same, now, id)
-		let_go(base, set, call('ZRANGE', same, 0, -most - 1))
+		let_go_oldest(base, set, same, most)
 	end
 end
 

@@ -133,6 +133,7 @@ static const struct {
 	bool token_waits;
 } rows[] = {
 	{ "fine", 200, LEFT, "{}", GITHUB_OK, 0, 0, NULL, NULL, false },
+	{ "the last one of the hour", 200, USED_UP, "{}", GITHUB_OK, 0, 0, NULL, NULL, false },
 	{ "made", 201, LEFT, "{}", GITHUB_OK, 0, 0, NULL, NULL, false },
 	{ "not ready", 202, LEFT, "{}", GITHUB_LATER, 10, 15, NULL, "preparing", false },
 	{ "nothing", 204, LEFT, NULL, GITHUB_EMPTY, 0, 0, NULL, NULL, false },
