@@ -1,5 +1,6 @@
-/* language_content: the lines of a piece of code against the signs of the .def files. A wrong name is worse
- * than none, so it answers only when one language has proof and no other has half as much. */
+/* language_content: the lines of a piece of code against the signs of the .def files. A wrong name
+ * is worse than none, so it answers only when one language has proof and no other has half as
+ * much. */
 #include "model/language.h"
 
 enum { HEAD_MAX = 4096, LINES_MAX = 400, PROOF = 3 };
