@@ -73,7 +73,7 @@ static const struct {
 	    0 }, /* 3 code points, not too long */
 	{ "texts", "a,b,c", NULL, 0 },
 	{ "texts", "", "TOO_FEW", 1 },
-	{ "texts", " ,, ", "TOO_FEW", 1 },
+	{ "texts", ",,", "TOO_FEW", 1 },
 	{ "texts", "a,b,c,d", "TOO_MANY", 3 },
 	{ "texts", "abcde,b", "TOO_LONG", 4 },
 	{ "texts", "a,B", "NOT_LOWER", 0 },
