@@ -2,6 +2,7 @@
  * the process, and what it takes over when it reloads. */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,10 +217,32 @@ ask_for_origin(int status)
 }
 
 static bool
-has_reloaded(void *nothing)
+is_logged(void *word)
 {
-	(void)nothing;
-	return logged("relay.reloaded") > 0;
+	return logged(word) > 0;
+}
+
+/* The configuration as it was, and a line. */
+static void
+reload_with(const char *line, const char *expected)
+{
+	static char before[16384];
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
+	if (*before == '\0') {
+		f = fopen(path, "r");
+		cr_assert_not_null(f);
+		before[fread(before, 1, sizeof(before) - 1, f)] = '\0';
+		fclose(f);
+	}
+	f = fopen(path, "w");
+	cr_assert_not_null(f);
+	fprintf(f, "%s%s\n", before, line);
+	fclose(f);
+	kill(stack_main("relay"), SIGHUP);
+	cr_assert(wait_until(is_logged, (void *)(uintptr_t)expected, 20), "%s", expected);
 }
 
 /* SIGHUP takes over what can be, and closes nobody; what can't be read changes nothing. */
@@ -227,17 +250,11 @@ Test(process, reload)
 {
 	struct live_person p = live_person();
 	struct live l = live_hello(&p, NULL);
-	char path[512];
-	FILE *f;
 
 	ask_for_origin(403);
-	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
-	f = fopen(path, "a");
-	cr_assert_not_null(f);
-	fputs("FRONTEND_URL=http://localhost:3000,https://new.example\n", f);
-	fclose(f);
-	kill(stack_main("relay"), SIGHUP);
-	cr_assert(wait_until(has_reloaded, NULL, 10));
+	reload_with("RATE_LIMIT=perhaps", "settings.refused");
+	ask_for_origin(403);
+	reload_with("FRONTEND_URL=http://localhost:3000,https://new.example", "relay.reloaded");
 	ask_for_origin(101);
 	live_publish(live_room(&p), "notification", 1, -1, 0);
 	live_expect(&l, "notification", 1);
