@@ -182,6 +182,9 @@ doctor_github(struct doctor *d)
 	else
 		doctor_say(d, FINE, "github", "",
 		    "the app's callback must be %s/api/v1/auth/github/callback", s->PUBLIC_URL);
+	/* Without an app nothing asks GitHub. */
+	if (!is_set(s->GITHUB_CLIENT_ID))
+		return;
 	if (!is_set(s->GITHUB_WEBHOOK_SECRET))
 		doctor_say(d, WARNING, "github",
 		    "set GITHUB_WEBHOOK_SECRET, here and at GitHub, or let the nightly sync do",

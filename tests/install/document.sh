@@ -55,13 +55,13 @@ since() {
 	awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }'
 }
 
-# ---- the table of what was found
+# ---- the table of what was found, also in build/, for who wants it of a run that passed
 
 declare -A taken=([values]=yes)
-missed=0
+missed=0 table=build/${0##*/}.table
 
 row() { # WHAT FOUND
-	printf '%-52s %s\n' "$1" "$2"
+	printf '%-40s %.160s\n' "$1" "$2" | tee -a "$table"
 }
 
 miss() {

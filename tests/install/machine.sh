@@ -88,8 +88,11 @@ layer_boots() { # ROOT
 layer_ready() { # ROOT
 	# shellcheck disable=SC2046 # words are wanted
 	quietly "$1" apt-get -q install -y $(packages_of run build)
+	mkdir -p "$1/root/codegram/tools"
+	cp tools/packages "$1/root/codegram/tools/"
 	step_text packages >"$1/root/.step"
-	quietly "$1" bash -eu /root/.step
+	quietly "$1" bash -euc 'cd /root/codegram; source /root/.step' || return 1
+	rm -r "$1/root/codegram"
 }
 
 # layer NAME: puts its folder on top of layers, and makes it when it is not there. Its name holds what
