@@ -14,7 +14,10 @@ bad() {
 
 mkdir -p build
 flock build/.lock make -s -j "$(nproc)"
+touch "$to/built"
 make -s install "DESTDIR=$to" PREFIX=/usr
+left=$(find build/release -type f -newer "$to/built")
+[[ -z $left ]] || bad "installing built something, as root perhaps: $left"
 for file in usr/bin/codegramctl usr/sbin/codegram-api usr/sbin/codegram-relay usr/sbin/codegram-scheduler usr/sbin/codegram-worker usr/share/codegram/sql/grant.sql \
 	usr/share/codegram/sql/migrate/0001_foundation.sql usr/lib/sysusers.d/codegram.conf \
 	usr/share/codegram/site/admin/admin.js usr/lib/tmpfiles.d/codegram.conf etc/codegram/codegram.conf etc/nginx/sites-available/codegram{,-tls} \
