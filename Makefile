@@ -30,7 +30,10 @@ ALL_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) -Iinclude -I$(GEN)
 ALL_LDFLAGS := $(OPT) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LIBS	:= -lfcgi -lpq -lhiredis -ljansson -ljwt -lcrypto -lsystemd -lxxhash -lunistring -lwebsockets -lev -lcurl -lsodium
 # In a checkout the programs know their commit; a source archive has the version alone.
-COMMIT	:= $(if $(wildcard .git),$(shell git -c safe.directory='*' describe --always --dirty 2>/dev/null))
+# (describe --dirty would write the index, as root perhaps.)
+GIT	:= GIT_OPTIONAL_LOCKS=0 git -c safe.directory='*'
+COMMIT	:= $(if $(wildcard .git),$(shell $(GIT) describe --always 2>/dev/null))
+COMMIT	:= $(COMMIT)$(if $(COMMIT),$(shell $(GIT) diff --quiet HEAD || echo -dirty))
 
 PROGRAMS := codegram-api codegramctl codegram-worker codegram-scheduler codegram-relay
 SOURCES	:= $(filter-out src/main/codegram% src/main/commit.c,$(sort $(wildcard src/*/*.c)))

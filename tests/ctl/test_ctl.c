@@ -338,3 +338,29 @@ Test(ctl, statement)
 	cr_expect_not_null(strstr(out, "select s.code"));
 	cr_expect_eq(stack_ctl(out, sizeof(out), "statement", "nonsense", NULL), 2);
 }
+
+/* setup makes a database where --database leads, and finds it the second time; files go below
+ * --root, where the program finds its own beside itself. */
+Test(ctl, setup_elsewhere)
+{
+	static const char script[] =
+	    "set -e; t=$(mktemp -d); trap 'rm -rf \"$t\"' EXIT; cd \"$t\"; mkdir -p bin "
+	    "share/codegram etc/codegram etc/nginx/codegram; cp "
+	    "\"$1/build/san/bin/codegramctl\" "
+	    "bin; cp \"$1/systemd/redis-users.conf\" share/codegram; for i in 1 2; do "
+	    "DATABASE_URL=\"postgresql:///set up?host=$2/run\" bin/codegramctl --config "
+	    "\"$2/codegram.conf\" setup --root \"$t\" --database "
+	    "\"host=$2/run user=postgres dbname=postgres\" | tail -n 4; done";
+	char here[4096];
+	const char *argv[] = { "sh", "-c", script, "sh", getcwd(here, sizeof(here)),
+		stack_dir(), NULL };
+
+	cr_expect_eq(run_command(argv, out, sizeof(out)), 0, "%s", out);
+	cr_expect_not_null(strstr(out, "made         PostgreSQL database set up\n"), "%s", out);
+	cr_expect_not_null(strstr(out, "there        PostgreSQL database set up\n"), "%s", out);
+	cr_expect_eq(
+	    stack_count("select count(*) from pg_database where datname = 'set up' and "
+	                "pg_get_userbyid(datdba) = 'codegram-owner' and "
+	                "pg_encoding_to_char(encoding) = 'UTF8' and datcollate = 'C.UTF-8'"),
+	    1);
+}
