@@ -8,6 +8,8 @@
 #include "queue/job.h"
 #include "queue/schedule.h"
 
+struct route; /* web/request.h */
+
 struct ctl {
 	const char *name; /* of the command */
 	const struct settings *settings;
@@ -22,6 +24,8 @@ struct ctl {
 	size_t schedule_count;
 	const struct job_row *jobs; /* job/jobs.def */
 	size_t job_count;
+	const struct route *routes; /* api/routes.def */
+	size_t route_count;
 };
 
 struct command {
@@ -49,6 +53,9 @@ int ctl_usage(struct ctl *ctl, const char *what);
 /* Prints a text of strangers': no control character reaches the terminal. At most `points`
  * code points, 0: all. */
 void ctl_put(const char *text, size_t points);
+
+/* The same, all of it, and blanks up to `width` and two more. */
+void ctl_column(const char *text, int width);
 
 /* Progress on stderr: a bar on a terminal, else a line now and then. */
 struct progress {

@@ -22,7 +22,7 @@ struct jobs {
 	int words;     /* behind the verb and the queue */
 	int64_t limit; /* 0: the verb's own */
 	int64_t older_ms, count;
-	bool delayed, repair;
+	bool delayed, repair, unchecked;
 	uint64_t given; /* a bit for each option of the table */
 	struct queue_limits limits;
 	const char *opts;

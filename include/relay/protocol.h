@@ -22,7 +22,4 @@ void protocol_drain(struct relay *r);
 void protocol_event(struct relay *r, struct span room, struct stream_id id, struct span event,
     struct span data);
 
-/* May be joined at all: user:, snippet:, doc: with a UUID, or admin. */
-bool protocol_room_ok(struct span room);
-
 #endif

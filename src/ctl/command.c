@@ -103,6 +103,17 @@ progress_end(struct progress *p)
 }
 
 void
+ctl_column(const char *text, int width)
+{
+	int n = 0;
+
+	ctl_put(text, 0);
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xC0) != 0x80;
+	printf("%*s", n < width ? width - n + 2 : 2, "");
+}
+
+void
 ctl_put(const char *text, size_t points)
 {
 	size_t n = 0;

@@ -6,9 +6,8 @@
 
 #include "adapter/jwt.h"
 #include "ctl/doctor.h"
+#include "ctl/operator.h"
 #include "queue/tune.h"
-
-#define CREDENTIALS "/etc/codegram/credentials"
 
 void
 doctor_file(struct doctor *d)
@@ -53,14 +52,14 @@ doctor_credentials(struct doctor *d)
 {
 	const struct form *form = d->ctl->conf->form;
 	struct arena *arena = d->scope->arena;
-	DIR *dir = opendir(CREDENTIALS);
+	DIR *dir = opendir(CREDENTIALS_DIR);
 	struct dirent *entry;
-	bool open = open_to_others(d, CREDENTIALS, 0700);
+	bool open = open_to_others(d, CREDENTIALS_DIR, 0700);
 
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] != '.')
 			open |= open_to_others(
-			    d, arena_format(arena, CREDENTIALS "/%s", entry->d_name), 0600);
+			    d, arena_format(arena, CREDENTIALS_DIR "/%s", entry->d_name), 0600);
 	if (dir != NULL)
 		closedir(dir);
 	for (size_t i = 0; i < form->count; i++) {

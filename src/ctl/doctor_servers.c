@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "ctl/doctor.h"
 #include "service/health.h"
-#include "store/doctor.h"
 #include "store/meta.h"
+#include "store/operator.h"
 #include "store/statements.h"
 
 enum { REDIS_MS = 1000, SECOND = 1000 * 1000, SKEW_WARNING = 2, SKEW_ERROR = 30 };

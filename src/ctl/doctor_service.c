@@ -166,7 +166,7 @@ doctor_schedules(struct doctor *d)
 	if (!d->database)
 		return;
 	if (schedule_states(ctl_db(ctl, "codegram-ctl"), ctl->schedules, ctl->schedule_count,
-	        ctl->settings->FAILPOINTS, &s, &count, d->scope) != OK) {
+	        ctl->settings->SCHEDULES, &s, &count, d->scope) != OK) {
 		doctor_say(d, ERROR, "schedules", "run codegramctl migrate",
 		    "they can't be read: %s", d->scope->fault.story);
 		return;

@@ -25,7 +25,7 @@ static const struct {
 	{ "show", MAY_QUEUE, 1, 1, "", 0, jobs_show },
 	{ "logs", MAY_QUEUE, 1, 1, "", 0, jobs_logs },
 	{ "top", MAY_QUEUE, 0, 0, "c", 0, jobs_top },
-	{ "add", MUST_QUEUE, 1, 2, "Of", 0, jobs_add },
+	{ "add", MUST_QUEUE, 1, 2, "Ofu", 0, jobs_add },
 	{ "retry", MAY_QUEUE, 1, 1, "", 0, jobs_retry },
 	{ "retry-all", MUST_QUEUE, 0, 0, "l", LIMIT_MAX, jobs_retry_all },
 	{ "cancel", MAY_QUEUE, 1, 1, "", 0, jobs_cancel },
@@ -48,6 +48,7 @@ static const struct option options[] = {
 	{ "concurrency", 1, NULL, 'n' },
 	{ "rate", 1, NULL, 'R' },
 	{ "opts", 1, NULL, 'O' },
+	{ "unchecked", 0, NULL, 'u' },
 	/* kept as they are: jobs_add() reads them */
 	{ "attempts", 1, NULL, 'f' },
 	{ "backoff", 1, NULL, 'f' },
@@ -110,6 +111,7 @@ take_option(struct jobs *w, int c, const char *name)
 		return true;
 	case 'd': return w->delayed = true;
 	case 'r': return w->repair = true;
+	case 'u': return w->unchecked = true;
 	case 'n': return limit_of(span_of(optarg), &w->limits.concurrency);
 	case 'R': return rate_of(optarg, &w->limits);
 	case 'O': w->opts = optarg; return true;
@@ -221,7 +223,12 @@ run_verb(struct jobs *w, size_t i)
 	e = w->redis && tune_rows(w) ? verbs[i].run(w) : ERR_NO_MEMORY;
 	redis_free(w->redis);
 	if (e != OK)
-		return ctl_failed(w->ctl, e, verbs[i].name);
+		ctl_failed(w->ctl, e, verbs[i].name);
+	if (e == ERR_INVALID ||
+	    e == ERR_BAD_JSON) /* what was asked for, not what became of it */
+		return CTL_USAGE;
+	if (e != OK)
+		return CTL_FAILED;
 	return w->faulty ? CTL_FAILED : CTL_OK;
 }
 

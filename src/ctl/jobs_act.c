@@ -1,6 +1,7 @@
 /* jobs_act: the verbs that change something: add, retry, retry-all, cancel, remove, pause,
  * resume, drain, purge, limit. */
 #include "ctl/jobs.h"
+#include "ctl/words.h"
 
 #include <stdio.h>
 
@@ -143,6 +144,57 @@ print_text(const char *name, const char *text, const char *behind)
 	buf_free(&b);
 }
 
+static const struct job_row *
+row_of(const struct jobs *w, const char *name)
+{
+	for (size_t i = 0; i < w->ctl->job_count; i++)
+		if (strcmp(w->ctl->jobs[i].name, name) == 0)
+			return &w->ctl->jobs[i];
+	return NULL;
+}
+
+/* The name nearest to it, for who mistyped. */
+static enum err
+no_such_job(const struct jobs *w, const char *name)
+{
+	const char **names =
+	               arena_alloc(w->scope->arena, (w->ctl->job_count + 1) * sizeof(*names)),
+	           *near;
+
+	if (names == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < w->ctl->job_count; i++)
+		names[i] = w->ctl->jobs[i].name;
+	near = words_near(name, names, w->ctl->job_count);
+	return fault(&w->scope->fault, ERR_INVALID,
+	    "no worker of this build knows a job %s%s%s; --unchecked adds it all the same",
+	    name, near ? ": did you mean " : "", near ? near : "");
+}
+
+/* What no worker would take must not wait for a day to be dead then. */
+static enum err
+check_item(const struct jobs *w, const struct queue_item *item)
+{
+	const struct job_row *row = row_of(w, item->name);
+	struct json_t *object;
+	void *payload;
+
+	if (w->unchecked)
+		return OK;
+	if (row == NULL)
+		return no_such_job(w, item->name);
+	if (strcmp(queues[row->queue].name, w->queue) != 0)
+		return fault(&w->scope->fault, ERR_INVALID, "%s is a job of the queue %s",
+		    item->name, queues[row->queue].name);
+	TRY(json_object_of(item->data, &object, w->scope));
+	if ((payload = arena_alloc(w->scope->arena, row->form->size)) == NULL)
+		return ERR_NO_MEMORY;
+	if (json_fill(object, row->form, payload, w->scope) != OK)
+		return fault(&w->scope->fault, ERR_INVALID,
+		    "%s can't do anything with that payload", item->name);
+	return OK;
+}
+
 enum err
 jobs_add(struct jobs *w)
 {
@@ -151,6 +203,7 @@ jobs_add(struct jobs *w)
 	enum add_answer answer;
 
 	TRY(read_item(w, &item));
+	TRY(check_item(w, &item));
 	TRY(queue_add(w->redis, w->queue, &item, &answer, w->scope));
 	if (w->ctl->json) {
 		putchar('{');
@@ -175,12 +228,15 @@ explained(struct jobs *w, enum err e, const char *conflict)
 	return e;
 }
 
-/* What became of it; text says nothing when all is as it was asked for. */
+/* What became of it. */
 static enum err
 tell(const struct jobs *w, const struct view_job *v, const char *state)
 {
-	if (!w->ctl->json)
+	if (!w->ctl->json) {
+		ctl_put(v->job.id, 0);
+		printf(" of %s is %s\n", v->queue, state);
 		return OK;
+	}
 	putchar('{');
 	print_text("id", v->job.id, ",");
 	print_text("queue", v->queue, ",");
@@ -209,8 +265,10 @@ jobs_cancel(struct jobs *w)
 	TRY(explained(w, queue_cancel(w->redis, v.queue, v.job.id, &answer, w->scope), ""));
 	if (answer == CANCEL_OVER && strcmp(v.job.state, "cancelled") != 0)
 		return fault(&w->scope->fault, ERR_CONFLICT, "it has ended already");
-	if (answer == CANCEL_ASKED && !w->ctl->json)
+	if (answer == CANCEL_ASKED && !w->ctl->json) {
 		puts("it runs: its worker is told");
+		return OK;
+	}
 	return tell(w, &v, answer == CANCEL_ASKED ? "active" : "cancelled");
 }
 
@@ -265,6 +323,9 @@ set_paused(struct jobs *w, bool paused)
 	if (w->ctl->json)
 		printf(
 		    "{\"name\":\"%s\",\"paused\":%s}\n", w->queue, paused ? "true" : "false");
+	else
+		printf(paused ? "%s is paused: none of its jobs begins\n" : "%s goes on\n",
+		    w->queue);
 	return OK;
 }
 

@@ -79,24 +79,65 @@ print_job(const struct jobs *w, const struct view_job *v, const char *before)
 	return whole ? OK : ERR_NO_MEMORY;
 }
 
+/* UTC, as everywhere; "-": never. */
 static void
-print_line(const struct view_job *v)
+print_time(int64_t ms)
+{
+	struct buf b;
+
+	buf_init(&b, KIB);
+	if (ms > 0)
+		buf_time(&b, ms / 1000 * 1000000);
+	printf("%-26s", b.len ? buf_text(&b) : "-");
+	buf_free(&b);
+}
+
+static void
+print_line(const struct view_job *v, int id_width, int name_width)
 {
 	const struct queue_view *job = &v->job;
+	int64_t then = job->ended_ms     ? job->ended_ms
+	               : job->started_ms ? job->started_ms
+	                                 : job->due_ms;
 
-	printf("%-12s %-9s ", v->queue, job->state);
-	ctl_put(job->id, 0);
-	putchar(' ');
-	ctl_put(job->name, 0);
-	printf(
-	    "  attempts %lld, crashes %lld", (long long)job->attempts, (long long)job->crashes);
-	if (*job->reason || *job->error)
-		fputs("  ", stdout);
+	printf("%-12s %-10s", v->queue, job->state);
+	ctl_column(job->id, id_width);
+	ctl_column(job->name, name_width);
+	printf("%5lld  %7lld  ", (long long)job->attempts, (long long)job->crashes);
+	print_time(job->added_ms);
+	print_time(then);
 	ctl_put(job->reason, 0);
 	if (*job->reason && *job->error)
 		fputs(": ", stdout);
 	ctl_put(job->error, 200);
 	putchar('\n');
+}
+
+static int
+wider(int width, const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xC0) != 0x80;
+	return n > width ? n : width;
+}
+
+static void
+print_lines(const struct view_job *v, size_t count)
+{
+	int id_width = 2, name_width = 4;
+
+	for (size_t i = 0; i < count; i++) {
+		id_width = wider(id_width, v[i].job.id);
+		name_width = wider(name_width, v[i].job.name);
+	}
+	if (count > 0)
+		printf("%-12s %-10s%-*s  %-*s  %5s  %7s  %-26s%-26s%s\n", "queue", "state",
+		    id_width, "id", name_width, "name", "tries", "crashes", "added",
+		    "due, begun or ended", "why");
+	for (size_t i = 0; i < count; i++)
+		print_line(&v[i], id_width, name_width);
 }
 
 static enum err
@@ -107,13 +148,13 @@ list_state(struct jobs *w, const char *state)
 
 	TRY(view_list(
 	    w->redis, w->queue, state, w->limit ? w->limit : LIST_LIMIT, &v, &count, w->scope));
+	if (!w->ctl->json) {
+		print_lines(v, count);
+		return OK;
+	}
 	for (size_t i = 0; i < count; i++)
-		if (w->ctl->json)
-			TRY(print_job(w, &v[i], i ? ",\n" : "["));
-		else
-			print_line(&v[i]);
-	if (w->ctl->json)
-		puts(count ? "]" : "[]");
+		TRY(print_job(w, &v[i], i ? ",\n" : "["));
+	puts(count ? "]" : "[]");
 	return OK;
 }
 

@@ -1,5 +1,5 @@
 /* jobs_top: a live view of the queues: on a terminal redrawn each second until q or ctrl-C,
- * elsewhere plain lines. Rates are the difference of two looks. Goes on while Redis is away. */
+ * elsewhere one plain table. Rates are the difference of two looks. Goes on while Redis is away. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ struct top {
 	struct jobs *w;
 	struct scope scope; /* its arena holds one look */
 	struct look now, before;
-	bool terminal, failed;
+	bool terminal, failed, once;
 	int signals; /* descriptor */
 	struct termios saved;
 };
@@ -84,10 +84,14 @@ draw_queues(const struct top *t, int columns)
 		draw_narrow(t, seconds);
 		return;
 	}
-	jobs_table_head(true);
+	/* one look alone knows no rates */
+	jobs_table_head(!t->once);
 	for (size_t i = 0; i < t->now.queues; i++)
 		jobs_table_line(&t->now.queue[i],
-		    t->before.at ? &t->before.queue[i] : &t->now.queue[i], seconds);
+		    t->once        ? NULL
+		    : t->before.at ? &t->before.queue[i]
+		                   : &t->now.queue[i],
+		    seconds);
 }
 
 static void
@@ -248,6 +252,10 @@ jobs_top(struct jobs *w)
 	if (t.scope.arena == NULL || t.signals < 0)
 		return ERR_NO_MEMORY;
 	screen_begin(&t);
+	/* Who pipes it wants to know how it stands: a look each second is asked for by --count. */
+	if (!t.terminal && w->count == 0)
+		w->count = 1;
+	t.once = w->count == 1;
 	for (int64_t i = 0; w->count == 0 || i < w->count; i++) {
 		if (i > 0 && rest(&t))
 			break;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/random.h"
+#include "model/live.h"
 #include "model/metric.h"
 #include "store/session.h"
 #include "store/user.h"
@@ -80,8 +81,16 @@ publish(struct ctl *ctl, int argc, char **argv)
 
 	if (argc != 4)
 		return ctl_usage(ctl, "publish wants ROOM EVENT JSON");
+	if (!live_room_ok(span_of(argv[1])))
+		return ctl_usage(ctl, "a room is user:ID, snippet:ID, doc:ID (a UUID in small "
+		                      "letters) or admin");
+	if (!live_event_ok(span_of(argv[2])))
+		return ctl_usage(ctl, "an event is 1 to 64 of a-z, 0-9 and _ - . :");
 	if (json_object_of(span_of(argv[3]), &data, &ctl->scope) != OK)
 		return ctl_usage(ctl, "the data must be a JSON object");
+	if (strlen(argv[3]) > LIVE_EVENT_BYTES)
+		return ctl_usage(
+		    ctl, "the data has more than 8 KiB: no relay would pass it on");
 	if ((redis = redis_make(&options)) == NULL)
 		return ctl_failed(ctl, ERR_NO_MEMORY, "nothing was published");
 	e = redis_call(redis,

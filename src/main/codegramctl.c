@@ -4,35 +4,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/routes.h"
 #include "base/log.h"
-#include "ctl/command.h"
 #include "ctl/operator.h"
+#include "ctl/words.h"
 #include "job/jobs.h"
 #include "job/schedules.h"
 #include "main/program.h"
-
-static void
-print_help(void)
-{
-	puts("usage: codegramctl [--config FILE] [--json] COMMAND …\n\n"
-	     "  -c, --config FILE   configuration (default /etc/codegram/codegram.conf)\n"
-	     "  -j, --json          JSON on standard output, for scripts\n"
-	     "  -h, --help          this text; after a command, its own\n"
-	     "  -V, --version\n\ncommands:");
-	for (const struct command *c = commands; c->name != NULL; c++)
-		printf("  %-10s %s\n", c->name, c->help);
-	puts("\nExit status: 0 done, 1 failed, 2 wrong usage.");
-}
-
-static const struct command *
-find_command(const char *name)
-{
-	for (const struct command *c = commands; c->name != NULL; c++)
-		if (strcmp(c->name, name) == 0)
-			return c;
-	fprintf(stderr, "codegramctl: no command %s\n", name);
-	program_word('?', "");
-}
 
 /* --json and --help may stand behind the command, too. */
 static bool
@@ -60,7 +38,7 @@ read_options(int argc, char **argv)
 	/* "+": what follows the command is the command's own. */
 	while ((c = getopt_long(argc, argv, "+c:jhV", options, NULL)) != -1) {
 		if (c == 'h')
-			print_help();
+			words_help();
 		if (c == 'c')
 			config = optarg;
 		else if (c != 'j')
@@ -84,17 +62,34 @@ share_beside(struct arena *arena)
 	return arena_format(arena, "%s/share/codegram", self);
 }
 
-/* Who looks at the configuration itself sees all that is wrong with it; nobody else works with
- * one that is. */
+/* Who looks at the configuration itself sees all that is wrong with it; who needs none, works;
+ * nobody else does. */
 static bool
 may_go_on(const struct command *command, const struct conf_findings *findings)
 {
-	if (findings->count == 0 || strcmp(command->name, "doctor") == 0 ||
-	    strcmp(command->name, "config") == 0)
-		return true;
+	static const char *const without[] = { "doctor", "config", "help", "man", "completion",
+		"routes", "statement" };
+
+	for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
+		if (findings->count == 0 || strcmp(command->name, without[i]) == 0)
+			return true;
 	for (size_t i = 0; i < findings->count; i++)
 		fprintf(stderr, "codegramctl: %s\n", findings->text[i]);
 	return false;
+}
+
+/* The settings, and whom the command then runs as. */
+static bool
+load(struct program *program, const struct command *command, const char *config)
+{
+	bool steps_down = operator_wanted(command->name, config);
+
+	if (steps_down)
+		operator_credentials();
+	if (!program_load(program, config) ||
+	    (steps_down && !operator_step_down(command->name)))
+		return false;
+	return may_go_on(command, program->findings);
 }
 
 int
@@ -105,40 +100,38 @@ main(int argc, char **argv)
 	const struct command *command;
 	struct ctl ctl = { .json = false };
 	const char *config;
-	bool help, steps_down;
+	bool help;
 	int code;
 
 	log_open("codegramctl", LEVEL_WARN, NULL);
 	config = read_options(argc, argv);
 	if (optind >= argc) {
-		print_help();
+		words_help();
 		return CTL_USAGE;
 	}
-	command = find_command(argv[optind]);
+	if ((command = words_command(argv[optind])) == NULL)
+		return CTL_USAGE;
 	ctl.name = command->name;
 	ctl.schedules = schedules;
 	ctl.schedule_count = schedule_count;
 	ctl.jobs = jobs;
 	ctl.job_count = job_count;
+	ctl.routes = routes;
+	ctl.route_count = route_count;
 	for (int i = 1; i < optind; i++)
 		ctl.json =
 		    ctl.json || strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0;
 	argc -= optind;
 	argv += optind;
 	help = take_word(&argc, argv, "--help") || take_word(&argc, argv, "-h");
-	ctl.json = take_word(&argc, argv, "--json") || ctl.json;
+	ctl.json = take_word(&argc, argv, "--json") || take_word(&argc, argv, "-j") || ctl.json;
 	if (help) {
-		printf("usage: codegramctl %s %s\n\n%s.\n\n%s", command->name,
-		    command->arguments, command->help, command->details);
+		words_help_command(command, argc, argv);
 		return CTL_OK;
 	}
-	steps_down = operator_wanted(command->name, config);
-	if (steps_down)
-		operator_credentials();
-	if (!program_load(&program, config) ||
-	    (steps_down && !operator_step_down(command->name)))
-		return CTL_FAILED;
-	if (!may_go_on(command, &findings))
+	if (words_check(command, argc, argv) != CTL_OK)
+		return CTL_USAGE;
+	if (!load(&program, command, config))
 		return CTL_FAILED;
 	ctl.findings = &findings;
 	ctl.settings = program.settings;

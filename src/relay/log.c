@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "model/live.h"
 #include "relay/hub.h"
 #include "relay/protocol.h"
 #include "relay/socket.h"
@@ -71,18 +72,6 @@ read_fields(const struct redisReply *list, struct fields *out)
 		if (at != NULL)
 			*at = value;
 	}
-}
-
-static bool
-event_name_ok(struct span name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' &&
-		    c != '-' && c != '.' && c != ':')
-			return false;
-	}
-	return name.len > 0 && name.len <= 64;
 }
 
 static struct json_t *
@@ -185,8 +174,8 @@ take_entry(struct relay *r, const struct redisReply *entry)
 	if (span_is(f.kind, "control"))
 		control(r, &f);
 	else if (!span_is(f.kind, "tick")) {
-		good = protocol_room_ok(f.room) && event_name_ok(f.event) &&
-		       f.data.len <= EVENT_DATA_MAX && data_of(r, f.data) != NULL;
+		good = live_room_ok(f.room) && live_event_ok(f.event) &&
+		       f.data.len <= LIVE_EVENT_BYTES && data_of(r, f.data) != NULL;
 		arena_reset(r->arena);
 		if (good)
 			publish(r, id, &f);

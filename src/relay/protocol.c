@@ -3,6 +3,7 @@
 
 #include "adapter/json.h"
 #include "base/clock.h"
+#include "model/live.h"
 #include "relay/hub.h"
 
 enum { SECOND = 1000 * 1000 };
@@ -102,26 +103,11 @@ say_welcome(struct relay *r, struct connection *c, bool recovered)
 
 /* ---- rooms */
 
-bool
-protocol_room_ok(struct span room)
-{
-	static const char *const kinds[] = { "user:", "snippet:", "doc:" };
-	struct uuid id;
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		struct span kind = span_of(kinds[i]);
-		struct span rest = { room.ptr + kind.len, room.len - kind.len };
-		if (span_starts(room, kind))
-			return uuid_parse(rest, &id) && span_is(rest, id.text);
-	}
-	return span_is(room, "admin");
-}
-
 /* NULL, or the code of the refusal. */
 static const char *
 enter_room(struct relay *r, struct connection *c, struct span room)
 {
-	if (!protocol_room_ok(room))
+	if (!live_room_ok(room))
 		return "room_unknown";
 	if (span_starts(room, SPAN("user:")) &&
 	    !span_is((struct span){ room.ptr + 5, room.len - 5 }, c->subject.text))

@@ -18,7 +18,7 @@ touch "$to/built"
 make -s install "DESTDIR=$to" PREFIX=/usr
 left=$(find build/release -type f -newer "$to/built")
 [[ -z $left ]] || bad "installing built something, as root perhaps: $left"
-for file in usr/bin/codegramctl usr/sbin/codegram-api usr/sbin/codegram-relay usr/sbin/codegram-scheduler usr/sbin/codegram-worker usr/share/codegram/sql/grant.sql \
+for file in usr/bin/codegramctl usr/share/man/man8/codegramctl.8 usr/share/bash-completion/completions/codegramctl usr/sbin/codegram-api usr/sbin/codegram-relay usr/sbin/codegram-scheduler usr/sbin/codegram-worker usr/share/codegram/sql/grant.sql \
 	usr/share/codegram/sql/migrate/0001_foundation.sql usr/lib/sysusers.d/codegram.conf \
 	usr/share/codegram/site/admin/admin.js usr/lib/tmpfiles.d/codegram.conf etc/codegram/codegram.conf etc/nginx/sites-available/codegram{,-tls} \
 	usr/share/codegram/redis-users.conf usr/share/doc/codegram/operating.md usr/lib/systemd/system/codegram-failed@.service \
