@@ -75,6 +75,29 @@ Test(frame, preflight)
 	forget(&a);
 }
 
+/* A browser reads a 304 by its own headers: nginx makes it of what it keeps, or the worker. */
+Test(frame, not_modified_is_readable_too)
+{
+	const char *others[] = { "X-Nothing: 1", "Cookie: a=b" };
+	char tag[160];
+
+	for (int i = 0; i < 2; i++) {
+		struct answer a =
+		    CALL("GET", "/api/v1/tags?q=none", .headers = { ONE, others[i] });
+		snprintf(tag, sizeof(tag), "If-None-Match: W/%s", header_of(&a, "ETag"));
+		forget(&a);
+		a = CALL("GET", "/api/v1/tags?q=none", .headers = { ONE, others[i], tag });
+		cr_expect_eq(a.status, 304, "%s: %ld", others[i], a.status);
+		cr_expect_str_eq(
+		    header_of(&a, "Access-Control-Allow-Origin"), "http://one.test");
+		cr_expect_not_null(strstr(header_of(&a, "Vary"), "Origin"));
+		cr_expect_str_eq(header_of(&a, "Cache-Control"), "public, no-cache");
+		cr_expect_str_eq(header_of(&a, "ETag"), tag + strlen("If-None-Match: W/"));
+		cr_expect_null(header_of(&a, "Content-Length"));
+		forget(&a);
+	}
+}
+
 Test(frame, methods_and_allow)
 {
 	struct answer a = CALL("PUT", S, .body = "{}");
