@@ -265,37 +265,6 @@ next_result(struct db *db, int64_t deadline, PGresult **result)
 	return true;
 }
 
-/* SQLSTATE → word; the rest are faults of ours. */
-static const struct {
-	const char *state;
-	enum err word;
-} states[] = {
-	{ "57014", ERR_TIMEOUT }, /* statement_timeout */
-	{ "55P03", ERR_BUSY },    /* lock_timeout */
-	{ "40001", ERR_RETRY },
-	{ "40P01", ERR_RETRY },
-	{ "26000", ERR_RETRY },
-	{ "0A000", ERR_RETRY }, /* after a migration: on a new connection */
-	{ "57P01", ERR_AWAY },
-	{ "57P02", ERR_AWAY },
-	{ "57P03", ERR_AWAY },
-	{ "25P03", ERR_AWAY },
-	{ "53300", ERR_AWAY },
-	{ "25006", ERR_AWAY },
-	{ "53100", ERR_AWAY }, /* disk full */
-	{ "23505", ERR_CONFLICT },
-	{ "23503", ERR_NOT_FOUND },
-	{ "22021", ERR_INVALID },
-	{ "22P05", ERR_INVALID },
-	{ "22003", ERR_INVALID },
-	{ "23514", ERR_INVALID },
-	{ "22001", ERR_INVALID },
-	{ "54001", ERR_INVALID },
-	{ "CG401", ERR_BAD_TOKEN },
-	{ "CG403", ERR_SUSPENDED },
-	{ "CG40B", ERR_BLOCKED },
-};
-
 static enum err
 constraint_word(struct db *db, const PGresult *result, enum err otherwise)
 {
@@ -315,12 +284,8 @@ word_of(struct db *db, const char *statement, const PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	enum err word = ERR_INTERNAL;
+	enum err word = constraint_word(db, result, postgres_word(state));
 
-	for (size_t i = 0; state != NULL && i < sizeof(states) / sizeof(*states); i++)
-		if (strcmp(states[i].state, state) == 0)
-			word = states[i].word;
-	word = constraint_word(db, result, word);
 	fault(&db->scope->fault, word, "PostgreSQL: %s: %s %s", statement, state ? state : "",
 	    text ? text : PQresStatus(PQresultStatus(result)));
 	fault_word(&db->scope->fault, span_of(state));

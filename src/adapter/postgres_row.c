@@ -1,4 +1,4 @@
-/* postgres_row: parameters into text, results into structs and JSON. */
+/* postgres_row: parameters into text, results into structs, JSON and words. */
 #include "adapter/postgres.h"
 
 #include <libpq-fe.h>
@@ -160,4 +160,49 @@ enum err
 db_json_list(struct db *db, struct statement *st, const struct value *v, struct rows *rows)
 {
 	return json(db, st, v, true, rows);
+}
+
+/* SQLSTATE → word; the rest are faults of ours. */
+static const struct {
+	const char *state;
+	enum err word;
+} states[] = {
+	{ "57014", ERR_TIMEOUT }, /* statement_timeout */
+	{ "55P03", ERR_BUSY },    /* lock_timeout */
+	{ "40001", ERR_RETRY },
+	{ "40P01", ERR_RETRY },
+	{ "26000", ERR_RETRY },
+	{ "0A000", ERR_RETRY }, /* after a migration: on a new connection */
+	{ "57P01", ERR_AWAY },
+	{ "57P02", ERR_AWAY },
+	{ "57P03", ERR_AWAY },
+	{ "25P03", ERR_AWAY },
+	{ "57P05", ERR_AWAY },
+	{ "25006", ERR_AWAY },
+	{ "53000", ERR_AWAY }, /* it has not enough of something: */
+	{ "53100", ERR_AWAY }, /* disk */
+	{ "53200", ERR_AWAY }, /* memory, or locks */
+	{ "53300", ERR_AWAY }, /* connections */
+	{ "53400", ERR_AWAY }, /* temporary files */
+	{ "58030", ERR_AWAY }, /* the disk is broken */
+	{ "23505", ERR_CONFLICT },
+	{ "23503", ERR_NOT_FOUND },
+	{ "22021", ERR_INVALID },
+	{ "22P05", ERR_INVALID },
+	{ "22003", ERR_INVALID },
+	{ "23514", ERR_INVALID },
+	{ "22001", ERR_INVALID },
+	{ "54001", ERR_INVALID },
+	{ "CG401", ERR_BAD_TOKEN },
+	{ "CG403", ERR_SUSPENDED },
+	{ "CG40B", ERR_BLOCKED },
+};
+
+enum err
+postgres_word(const char *state)
+{
+	for (size_t i = 0; state != NULL && i < sizeof(states) / sizeof(*states); i++)
+		if (strcmp(states[i].state, state) == 0)
+			return states[i].word;
+	return ERR_INTERNAL;
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,7 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-enum { MARK_LEN = 3 };
+enum { MARK_LEN = 3, PATIENCE_MS = 50 };
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char *const marks[] = { "<7>", "<6>", "<4>", "<3>" }; /* sd-daemon(3) */
@@ -20,6 +21,7 @@ static struct {
 	enum log_level level;
 	int combined_fd, error_fd;
 	bool journal; /* stderr is the journal's, which takes a mark from each line */
+	int64_t lost; /* lines that stderr did not take */
 } log_state = { .service = "codegram", .level = LEVEL_INFO, .combined_fd = -1, .error_fd = -1 };
 
 bool
@@ -43,11 +45,16 @@ static int
 log_file(const char *name, int old_fd)
 {
 	char path[4096];
+	int fd;
 
+	snprintf(path, sizeof(path), "%s/%s", log_state.dir, name);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	/* Without a descriptor or room for another file the old one goes on. */
+	if (fd < 0)
+		return old_fd;
 	if (old_fd >= 0)
 		close(old_fd);
-	snprintf(path, sizeof(path), "%s/%s", log_state.dir, name);
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	return fd;
 }
 
 void
@@ -137,12 +144,26 @@ log_line(struct buf *b, enum log_level level, const char *event, const struct lo
 	buf_puts(b, "}\n");
 }
 
-static void
+/* A log that can't be written must not stop a request. False: whoever reads it has stopped, or
+ * its disk is full. */
+static bool
 log_out(int fd, struct span line)
 {
-	/* A log that can't be written must not stop a request. */
-	if (fd >= 0 && write(fd, line.ptr, line.len) < 0)
-		return;
+	struct pollfd p = { fd, POLLOUT, 0 };
+
+	return poll(&p, 1, log_state.lost ? 0 : PATIENCE_MS) > 0 &&
+	       write(fd, line.ptr, line.len) == (ssize_t)line.len;
+}
+
+/* Once lines get through again: how many did not. */
+static void
+tell_lost(void)
+{
+	int64_t lost = log_state.lost;
+
+	log_state.lost = 0;
+	if (lost > 0)
+		LOG(LEVEL_WARN, "log.lost", L_INT("lines", lost));
 }
 
 void
@@ -158,8 +179,12 @@ log_write(enum log_level level, const char *event, const struct log_field *field
 		log_line(&line, level, event, &L_END);
 	}
 	text = (struct span){ buf_span(&line).ptr + MARK_LEN, buf_span(&line).len - MARK_LEN };
-	log_out(STDERR_FILENO, log_state.journal ? buf_span(&line) : text);
-	log_out(log_state.combined_fd, text);
-	if (level == LEVEL_ERROR)
+	if (log_state.combined_fd >= 0)
+		log_out(log_state.combined_fd, text);
+	if (log_state.error_fd >= 0 && level == LEVEL_ERROR)
 		log_out(log_state.error_fd, text);
+	if (log_out(STDERR_FILENO, log_state.journal ? buf_span(&line) : text))
+		tell_lost();
+	else
+		log_state.lost++;
 }

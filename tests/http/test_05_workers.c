@@ -262,9 +262,9 @@ Test(workers, all_hang)
 	}
 }
 
-/* At most so many for another's process; as its user, or that would be a privilege. */
+/* At most so many of something for another's process; as its user, or that would be a privilege. */
 static bool
-descriptors(pid_t pid, rlim_t n)
+limited(pid_t pid, enum __rlimit_resource what, rlim_t n)
 {
 	char proc[32];
 	struct stat st;
@@ -280,10 +280,10 @@ descriptors(pid_t pid, rlim_t n)
 		    (setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
 		        setresuid(st.st_uid, st.st_uid, st.st_uid) != 0))
 			_exit(1);
-		if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) != 0)
+		if (prlimit(pid, what, NULL, &limit) != 0)
 			_exit(1);
-		limit.rlim_cur = n;
-		_exit(prlimit(pid, RLIMIT_NOFILE, &limit, NULL) == 0 ? 0 : 1);
+		limit.rlim_cur = n < limit.rlim_max ? n : limit.rlim_max;
+		_exit(prlimit(pid, what, &limit, NULL) == 0 ? 0 : 1);
 	}
 	waitpid(child, &status, 0);
 	return status == 0;
@@ -329,7 +329,7 @@ Test(workers, no_descriptor_left)
 	settle();
 	n = children_of(stack_main("api-all"), children, 64);
 	for (size_t i = 0; i < n; i++)
-		cr_assert(descriptors(children[i], 3));
+		cr_assert(limited(children[i], RLIMIT_NOFILE, 3));
 	if ((client = fork()) == 0) {
 		struct answer a = CALL("GET", "/api/v1/languages");
 		_exit(a.status == 200 || a.status == 503 ? 0 : 1); /* or it waited too long */
@@ -341,10 +341,39 @@ Test(workers, no_descriptor_left)
 	lines = lines_of("worker.full") - lines;
 	cr_expect(lines >= 1 && lines <= 4, "%ld lines", lines);
 	for (size_t i = 0; i < n; i++)
-		cr_assert(descriptors(children[i], 1024));
+		cr_assert(limited(children[i], RLIMIT_NOFILE, 1024));
 	waitpid(client, &status, 0);
 	cr_expect_eq(status, 0, "what waited is answered");
 	cr_expect_geq(lines_of("worker.accepts_again"), 1);
+}
+
+static bool
+fork_has_failed(void *before)
+{
+	return lines_of("worker.fork_failed") > *(long *)before;
+}
+
+/* No process more: the master tries again each second, the others serve, and it heals. */
+Test(workers, no_process_left)
+{
+	long before = lines_of("worker.fork_failed"), lines;
+	pid_t master, children[64];
+	struct answer a;
+
+	settle();
+	master = stack_main("api-all");
+	cr_assert(limited(master, RLIMIT_NPROC, 1));
+	cr_assert_gt(children_of(master, children, 64), 0u);
+	kill(children[0], SIGKILL);
+	cr_expect(wait_until(fork_has_failed, &before, 20), "it was forked all the same");
+	sleep(2);
+	lines = lines_of("worker.fork_failed") - before;
+	cr_expect_lt(lines, 20, "%ld times in two seconds", lines);
+	a = CALL("GET", "/api/v1/languages");
+	cr_expect_eq(a.status, 200, "the others serve: %ld", a.status);
+	forget(&a);
+	cr_assert(limited(master, RLIMIT_NPROC, RLIM_INFINITY));
+	settle();
 }
 
 /* More clients than workers: everybody is served. */

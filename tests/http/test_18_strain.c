@@ -237,6 +237,8 @@ expect_answers_beside(const char *format, const char *id, size_t at_least)
 			fd[i] = slow_reader(path);
 			continue;
 		}
+		/* their requests are through */
+		cr_assert(wait_until(is_served, NULL, 100));
 		struct answer a = CALL("GET", path);
 		cr_expect_eq(a.status, 200, "%s: %ld", path, a.status);
 		cr_expect_geq(a.len, at_least, "%s: %zu bytes", path, a.len);
@@ -278,4 +280,141 @@ Test(strain, the_cache_is_never_full)
 	cr_expect_lt(used_mb(at), 4, "%ld MB of answers that are not kept", used_mb(at));
 	expect_answers_beside("/api/v1/snippets?limit=20&q=", id, 20 * 1000);
 	cr_expect_gt(used_mb(at), 4, "nothing is kept: is this the cache?");
+}
+
+/* What PostgreSQL has not enough of is no fault of ours, and none of the caller's. */
+Test(strain, the_database_lacks_something)
+{
+	static const char *const codes[] = { "53000", "53100", "53200", "53400", "58030",
+		"57P05" };
+	const char *ann = stack_token("ann");
+	char sql[512], out[256];
+	struct answer a;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		snprintf(sql, sizeof(sql),
+		    "create or replace function lack() returns trigger language plpgsql as "
+		    "$$ begin raise 'lack' using errcode = '%s'; end $$; "
+		    "create or replace trigger lack before insert on snippets "
+		    "for each row execute function lack()",
+		    codes[i]);
+		stack_sql(sql, out, sizeof(out));
+		a = CALL("POST", "/api/v1/snippets", .token = ann,
+		    .body = "{\"title\":\"x\",\"code\":\"x\"}");
+		cr_expect_eq(a.status, 503, "%s: %ld %s", codes[i], a.status, a.body);
+		cr_expect_not_null(header_of(&a, "Retry-After"), "%s", codes[i]);
+		forget(&a);
+	}
+	stack_sql("drop function lack() cascade", out, sizeof(out));
+}
+
+/* Others have all connections: refused soon, and healed when there is one again. */
+Test(strain, no_connection_to_the_database)
+{
+	char out[256];
+	struct answer a;
+
+	stack_sql("alter role \"codegram-api\" connection limit 0", out, sizeof(out));
+	stack_sql("select count(pg_terminate_backend(pid)) from pg_stat_activity where "
+	          "usename = 'codegram-api'",
+	    out, sizeof(out));
+	for (int i = 0; i < 8; i++) {
+		a = CALL("GET", "/api/v1/snippets?limit=1", .headers = { "Cookie: x=y" });
+		cr_expect_eq(a.status, 503, "%ld", a.status);
+		cr_expect_not_null(header_of(&a, "Retry-After"));
+		cr_expect_lt(a.seconds, 3, "%.1f s", a.seconds);
+		forget(&a);
+	}
+	stack_sql("alter role \"codegram-api\" connection limit -1", out, sizeof(out));
+	cr_expect(wait_until(is_served, NULL, 20));
+}
+
+static int
+redis_says(const char *words, char *out, size_t size)
+{
+	char command[512];
+	const char *argv[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "redis-cli -s '%s/run/redis.sock' %s", stack_dir(),
+	    words);
+	return run_command(argv, out, size);
+}
+
+static bool
+redis_is_busy(void *unused)
+{
+	char out[256];
+
+	(void)unused;
+	redis_says("PING", out, sizeof(out));
+	return strncmp(out, "BUSY", 4) == 0;
+}
+
+/* A script that does not end: Redis answers everybody, with BUSY. The API goes on without it. */
+Test(strain, redis_runs_a_script_for_ever)
+{
+	const char *ann = stack_token("ann");
+	char out[256];
+	pid_t script;
+	struct answer a;
+
+	redis_says("CONFIG SET busy-reply-threshold 100", out, sizeof(out));
+	if ((script = fork()) == 0) {
+		redis_says("EVAL 'while true do end' 0", out, sizeof(out));
+		_exit(0);
+	}
+	cr_assert(wait_until(redis_is_busy, NULL, 20));
+	for (int i = 0; i < 8; i++) {
+		a = CALL("GET", "/api/v1/auth/me", .token = ann);
+		cr_expect_eq(a.status, 200, "%ld %s", a.status, a.body);
+		cr_expect_lt(a.seconds, 2, "%.1f s", a.seconds);
+		forget(&a);
+		a = CALL("POST", "/api/v1/snippets", .token = ann,
+		    .body = "{\"title\":\"x\",\"code\":\"x\"}");
+		cr_expect_eq(a.status, 201, "%ld %s", a.status, a.body);
+		forget(&a);
+	}
+	redis_says("SCRIPT KILL", out, sizeof(out));
+	waitpid(script, NULL, 0);
+}
+
+static bool
+is_sleeping(void *unused)
+{
+	(void)unused;
+	return stack_count("select count(*) from pg_stat_activity where query ~ 'for update' "
+	                   "and wait_event = 'PgSleep'") > 0;
+}
+
+/* A person's row that somebody holds in an open transaction: whoever needs it is refused, and the
+ * next request is served. */
+Test(strain, a_forgotten_transaction)
+{
+	const char *bob = stack_token("bob");
+	char out[64];
+	const char *argv[] = { "tools/stack", "psql", stack_dir(), "-qc",
+		"begin; select 1 from users where username = 'held' for update; "
+		"select pg_sleep(5); commit",
+		NULL };
+	struct answer a;
+	pid_t holder;
+
+	stack_token("held");
+	stack_token("free");
+	if ((holder = fork()) == 0) {
+		run_command(argv, out, sizeof(out));
+		_exit(0);
+	}
+	cr_assert(wait_until(is_sleeping, NULL, 20));
+	a = CALL("PUT", "/api/v1/users/held/follow", .token = bob);
+	cr_expect_eq(a.status, 503, "%ld %s", a.status, a.body);
+	cr_expect_lt(a.seconds, 3.5, "%.1f s", a.seconds);
+	forget(&a);
+	a = CALL("PUT", "/api/v1/users/free/follow", .token = bob);
+	cr_expect_eq(a.status, 200, "%ld %s", a.status, a.body);
+	forget(&a);
+	waitpid(holder, NULL, 0);
+	a = CALL("PUT", "/api/v1/users/held/follow", .token = bob);
+	cr_expect_eq(int_at(&a, "data.followers_count"), 1, "%ld %s", a.status, a.body);
+	forget(&a);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "store/statements.h"
 #include "support/stack.h"
 
@@ -207,4 +208,42 @@ Test(statements, like_is_literal)
 	    stack_count("select count(*) from (values ('a_b'), ('axb'), ('a%b'), ('A\\b')) "
 	                "v(t) where lower(t) like like_part('\\')"),
 	    1);
+}
+
+/* What a request's statements wait adds up to its patience and no more; between them it may take
+ * its time. */
+Test(statements, patience_is_for_all_together)
+{
+	static struct statement nap = { .name = "nap", .sql = "select pg_sleep(0.4)" };
+	struct db_options options = {
+		.role = "codegram-api", .application = "test", .timeout_ms = 2000
+	};
+	struct scope s = { .arena = arena_make(64 * 1024, 1024 * 1024) };
+	char url[512];
+	struct db *db;
+
+	snprintf(url, sizeof(url), "postgresql:///codegram?host=%s/run", stack_dir());
+	options.url = url;
+	cr_assert_not_null(db = db_make(&options));
+	for (int transaction = 0; transaction < 2; transaction++) {
+		enum err e = OK;
+		int64_t began = clock_mono();
+		int naps = 0;
+		db_patience(db, 1000, 0);
+		db_open_scope(db, &s, transaction);
+		usleep(1200 * 1000);
+		for (; e == OK && naps < 10; naps += e == OK)
+			e = db_exec(db, &nap, NULL);
+		db_close_scope(db);
+		cr_expect(e == ERR_TIMEOUT || e == ERR_BUSY, "%s", s.fault.story);
+		cr_expect(naps >= 1 && naps <= 2, "%d naps", naps);
+		cr_expect_lt(clock_mono() - began, INT64_C(6000000));
+		fault_reset(&s.fault);
+		db_open_scope(db, &s, transaction);
+		cr_expect_eq(db_exec(db, &nap, NULL), ERR_BUSY, "nothing is left");
+		db_close_scope(db);
+		fault_reset(&s.fault);
+	}
+	db_free(db);
+	arena_free(s.arena);
 }

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,4 +215,46 @@ Test(log, the_journal_gets_priorities)
 	cr_assert_eq(lines_of(path), 1);
 	json_decref(object_of(text));
 	cr_assert_str_eq(log_mark(LEVEL_ERROR), "");
+}
+
+/* Nobody reads stderr any more: no line waits for it for long, and those that were left out are
+ * counted once it is read again. */
+Test(log, a_reader_that_stopped)
+{
+	static char rest[1 << 20];
+	int ends[2];
+	ssize_t n;
+
+	cr_assert_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	for (int i = 0; i < 500; i++)
+		LOG(LEVEL_INFO, "line", L_TEXT("padding", "0123456789012345678901234567890"));
+	cr_expect_eq(lines_of(combined), 500u, "the file has them all");
+	n = read(ends[0], rest, sizeof(rest));
+	cr_assert_gt(n, 4096);
+	LOG(LEVEL_INFO, "again");
+	n = read(ends[0], rest, sizeof(rest) - 1);
+	cr_assert_gt(n, 0);
+	rest[n] = '\0';
+	cr_expect_not_null(strstr(rest, "\"again\""), "%s", rest);
+	cr_expect_not_null(strstr(rest, "\"log.lost\""), "%s", rest);
+	cr_expect_null(strstr(rest, "\"lines\":0"), "%s", rest);
+}
+
+/* A new file can't be made: the old one goes on. */
+Test(log, reopening_without_a_descriptor)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 3;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	log_reopen();
+	LOG(LEVEL_INFO, "kept");
+	limit.rlim_cur = limit.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_expect_eq(lines_of(combined), 1u);
+	log_reopen();
+	LOG(LEVEL_INFO, "kept");
+	cr_expect_eq(lines_of(combined), 2u);
 }
