@@ -65,6 +65,9 @@ void github_breaker_saw(const struct github_breaker *b, bool answered);
 enum err github_send(struct github *g, const struct github_call *call,
     struct http_response *response, struct github_page *page);
 
+/* Visible ASCII without blanks, as logins and tokens are. */
+bool github_is_word(const char *text, size_t max);
+
 /* A base of the configuration and a path. NULL: no memory. */
 const char *github_join(const char *base, const char *path, struct scope *scope);
 

@@ -7,23 +7,13 @@
 
 enum { PROFILE_MAX = 64 * KIB, LOGIN_MAX = 100, AVATAR_MAX = 500, EMAIL_MAX = 320 };
 
-static bool
-is_login(const char *text)
-{
-	size_t len = strlen(text);
-
-	for (size_t i = 0; i < len; i++)
-		if (text[i] <= ' ' || text[i] >= 127)
-			return false;
-	return len > 0 && len <= LOGIN_MAX;
-}
-
 bool
 github_read_user(const struct json_t *json, struct github_identity *out)
 {
 	*out = (struct github_identity){ .followers = -1, .following = -1, .public_repos = -1 };
 	if (!json_get_int(json, "id", &out->id) || out->id <= 0 ||
-	    !json_get_text(json, "login", &out->login) || !is_login(out->login))
+	    !json_get_text(json, "login", &out->login) ||
+	    !github_is_word(out->login, LOGIN_MAX))
 		return false;
 	json_get_text(json, "name", &out->name);
 	json_get_text(json, "bio", &out->bio);

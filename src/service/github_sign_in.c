@@ -57,8 +57,8 @@ github_authorize_url(const struct settings *settings, const char *state, const c
 
 /* ---- the code for a token */
 
-static bool
-is_word(const char *text, size_t max)
+bool
+github_is_word(const char *text, size_t max)
 {
 	size_t len = strlen(text);
 
@@ -120,10 +120,10 @@ read_grant(struct github *g, const struct http_response *response, struct github
 		return failed(out, "nonsense", "GitHub's answer makes no sense");
 	if (json_get_text(json, "error", &error)) {
 		json_get_text(json, "error_description", &about);
-		return failed(out, is_word(error, 64) ? error : "refused", about);
+		return failed(out, github_is_word(error, 64) ? error : "refused", about);
 	}
 	if (response->status != 200 || !json_get_text(json, "access_token", &out->token) ||
-	    !is_word(out->token, TOKEN_MAX))
+	    !github_is_word(out->token, TOKEN_MAX))
 		return failed(out, "nonsense", "GitHub's answer makes no sense");
 	json_get_text(json, "token_type", &type);
 	if (type == NULL || !span_equal_nocase(span_of(type), SPAN("bearer")))
@@ -203,7 +203,7 @@ about_token(struct github *g, const char *method, const char *what, const char *
 	struct http_response response;
 
 	*page = (struct github_page){ .outcome = GITHUB_REFUSED };
-	if (!is_word(token, TOKEN_MAX) || strpbrk(token, "\"\\") != NULL)
+	if (!github_is_word(token, TOKEN_MAX) || strpbrk(token, "\"\\") != NULL)
 		return fault(&g->scope->fault, ERR_INVALID, "GitHub: no token");
 	if (path == NULL || body == NULL || call.authorization == NULL)
 		return ERR_NO_MEMORY;
