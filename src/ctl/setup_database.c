@@ -14,25 +14,32 @@
 static const char *const roles[] = { "codegram-owner", "codegram-api", "codegram-login",
 	"codegram-worker", "codegram-scheduler", "codegram-ctl" };
 
+/* What was looked for, how that ended, and how it is made. */
+static enum err
+bring(struct setup *s, struct db *db, enum err found, const char *what, const char *make)
+{
+	if (found != OK && found != ERR_NOT_FOUND)
+		return found;
+	if (what == NULL || make == NULL)
+		return ERR_NO_MEMORY;
+	fault_reset(&s->ctl->scope.fault);
+	if (setup_say(s, found == OK ? SETUP_THERE : SETUP_MISSING, what))
+		return db_script(db, make);
+	return OK;
+}
+
 static enum err
 role(struct setup *s, struct db *db, const char *name)
 {
 	struct arena *arena = s->ctl->scope.arena;
-	const char *what = arena_format(arena, "PostgreSQL role %s", name);
-	const char *make = arena_format(arena, "create role \"%s\" login", name);
 	struct setup_role is;
 	enum err e = q_setup_role(db, name, &is);
 
-	if (what == NULL || make == NULL)
-		return ERR_NO_MEMORY;
 	if (e == OK && !is.login)
 		return fault(&s->ctl->scope.fault, ERR_CONFLICT,
 		    "the role %s may not log in: alter role \"%s\" login", name, name);
-	if (e != OK && e != ERR_NOT_FOUND)
-		return e;
-	fault_reset(&s->ctl->scope.fault);
-	return setup_say(s, e == OK ? SETUP_THERE : SETUP_MISSING, what) ? db_script(db, make)
-	                                                                 : OK;
+	return bring(s, db, e, arena_format(arena, "PostgreSQL role %s", name),
+	    arena_format(arena, "create role \"%s\" login", name));
 }
 
 /* UTF-8 whatever the server's own locale is: a minimal Debian has none. */
@@ -40,17 +47,9 @@ static enum err
 database(struct setup *s, struct db *db, const char *name)
 {
 	struct arena *arena = s->ctl->scope.arena;
-	const char *what = arena_format(arena, "PostgreSQL database %s", name);
-	const char *make = arena_format(arena,
-	    "create database \"%s\" owner \"codegram-owner\" template template0 encoding "
-	    "'UTF8' "
-	    "locale 'C.UTF-8'",
-	    name);
 	struct setup_database is;
 	enum err e = q_setup_database(db, name, &is);
 
-	if (what == NULL || make == NULL)
-		return ERR_NO_MEMORY;
 	if (e == OK &&
 	    (strcmp(is.owner, "codegram-owner") != 0 || strcmp(is.encoding, "UTF8") != 0))
 		return fault(&s->ctl->scope.fault, ERR_CONFLICT,
@@ -58,11 +57,11 @@ database(struct setup *s, struct db *db, const char *name)
 		    "in "
 		    "UTF8",
 		    name, is.owner, is.encoding);
-	if (e != OK && e != ERR_NOT_FOUND)
-		return e;
-	fault_reset(&s->ctl->scope.fault);
-	return setup_say(s, e == OK ? SETUP_THERE : SETUP_MISSING, what) ? db_script(db, make)
-	                                                                 : OK;
+	return bring(s, db, e, arena_format(arena, "PostgreSQL database %s", name),
+	    arena_format(arena,
+	        "create database \"%s\" owner \"codegram-owner\" template template0 encoding "
+	        "'UTF8' locale 'C.UTF-8'",
+	        name));
 }
 
 static enum err
