@@ -125,6 +125,6 @@ ln -s ../sites-available/codegram "$to/etc/nginx/sites-enabled/codegram"
 ! make -s uninstall "DESTDIR=$to" PREFIX=/usr >/dev/null 2>&1 || bad "nginx would miss its files"
 rm "$to/etc/nginx/sites-enabled/codegram"
 make -s uninstall "DESTDIR=$to" PREFIX=/usr >/dev/null
-left=$(find "$to/usr" "$to/etc/nginx" -type f -not -path "*/sites-available/*")
+left=$(find "$to/usr" "$to/etc/nginx" -type f -not -path "*/sites-available/*" -not -name pools.conf -not -name real-ip.conf)
 [[ -z $left ]] || bad "left: $left"
-[[ -e $credentials/JWT_SECRET && -e $to/etc/nginx/sites-available/codegram ]] || bad "what is the operator's is gone"
+[[ -e $credentials/JWT_SECRET && -e $to/etc/nginx/sites-available/codegram && -e $to/etc/nginx/codegram/pools.conf ]] || bad "what is the operator's is gone"
