@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 enum {
 	FAMILY_MAX = 64,
 	LABELS_MAX = 112,
@@ -204,8 +206,11 @@ counter_get(
 		return &s->value;
 	}
 	if (f->image->count == f->image->max || strlen(family) >= FAMILY_MAX ||
-	    strlen(labels) >= LABELS_MAX)
+	    strlen(labels) >= LABELS_MAX) {
+		LOG(LEVEL_WARN, "stats.no_room", L_TEXT("family", family),
+		    L_TEXT("labels", labels));
 		return &nobody_reads;
+	}
 	s = &f->image->series[f->image->count];
 	snprintf(s->family, sizeof(s->family), "%s", family);
 	snprintf(s->labels, sizeof(s->labels), "%s", labels);
