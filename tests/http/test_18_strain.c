@@ -350,13 +350,30 @@ redis_is_busy(void *unused)
 	return strncmp(out, "BUSY", 4) == 0;
 }
 
+/* Reads and writes go on, and soon. */
+static void
+expect_service_without_redis(const char *token)
+{
+	struct answer a;
+
+	for (int i = 0; i < 8; i++) {
+		a = CALL("GET", "/api/v1/auth/me", .token = token);
+		cr_expect_eq(a.status, 200, "%ld %s", a.status, a.body);
+		cr_expect_lt(a.seconds, 2, "%.1f s", a.seconds);
+		forget(&a);
+		a = CALL("POST", "/api/v1/snippets", .token = token,
+		    .body = "{\"title\":\"x\",\"code\":\"x\"}");
+		cr_expect_eq(a.status, 201, "%ld %s", a.status, a.body);
+		forget(&a);
+	}
+}
+
 /* A script that does not end: Redis answers everybody, with BUSY. The API goes on without it. */
 Test(strain, redis_runs_a_script_for_ever)
 {
 	const char *ann = stack_token("ann");
 	char out[256];
 	pid_t script;
-	struct answer a;
 
 	redis_says("CONFIG SET busy-reply-threshold 100", out, sizeof(out));
 	if ((script = fork()) == 0) {
@@ -364,18 +381,40 @@ Test(strain, redis_runs_a_script_for_ever)
 		_exit(0);
 	}
 	cr_assert(wait_until(redis_is_busy, NULL, 20));
-	for (int i = 0; i < 8; i++) {
-		a = CALL("GET", "/api/v1/auth/me", .token = ann);
-		cr_expect_eq(a.status, 200, "%ld %s", a.status, a.body);
-		cr_expect_lt(a.seconds, 2, "%.1f s", a.seconds);
-		forget(&a);
-		a = CALL("POST", "/api/v1/snippets", .token = ann,
-		    .body = "{\"title\":\"x\",\"code\":\"x\"}");
-		cr_expect_eq(a.status, 201, "%ld %s", a.status, a.body);
-		forget(&a);
-	}
+	expect_service_without_redis(ann);
 	redis_says("SCRIPT KILL", out, sizeof(out));
 	waitpid(script, NULL, 0);
+}
+
+static bool
+redis_is_full(void *unused)
+{
+	char out[256];
+
+	(void)unused;
+	redis_says("PING", out, sizeof(out));
+	return strstr(out, "max number of clients") != NULL;
+}
+
+/* Others have all of its connections. */
+Test(strain, redis_takes_no_client_more)
+{
+	const char *ann = stack_token("ann");
+	char command[512], out[256];
+	const char *argv[] = { "sh", "-c", command, NULL };
+	pid_t hog;
+
+	snprintf(command, sizeof(command),
+	    "(echo CONFIG SET maxclients 1; echo CLIENT KILL TYPE normal SKIPME yes; sleep 4; "
+	    "echo CONFIG SET maxclients 4000) | redis-cli -s '%s/run/redis.sock'",
+	    stack_dir());
+	if ((hog = fork()) == 0) {
+		run_command(argv, out, sizeof(out));
+		_exit(0);
+	}
+	cr_expect(wait_until(redis_is_full, NULL, 20));
+	expect_service_without_redis(ann);
+	waitpid(hog, NULL, 0);
 }
 
 static bool
