@@ -11,6 +11,10 @@
  * process makes a signalfd of its own. */
 int proc_signals(void);
 
+/* Of the three standard streams those that were closed lead to nowhere from now on; else the next
+ * connection would become one of them, and be written to. */
+void proc_keep_standard(void);
+
 /* The next pending signal of `signal_fd`, or 0. */
 int proc_next_signal(int signal_fd);
 

@@ -12,7 +12,7 @@
 enum {
 	FLAGS_TEXT_MAX = 16 * KIB,
 	RETRY_CHUNK = 500,
-	REMOVE_ROUNDS = 600, /* of a second: who adds faster does not hold us for ever */
+	SHOWN_FROM = 2000, /* jobs */
 };
 
 /* ---- add */
@@ -295,22 +295,50 @@ tell_count(const struct jobs *w, const char *what, int64_t n)
 	return OK;
 }
 
+/* How far a verb on many jobs is, unless it is done at once. */
+struct pace_of {
+	struct progress progress;
+	bool shows;
+};
+
+static void
+pace_begin(struct pace_of *p, int64_t all)
+{
+	p->shows = all >= SHOWN_FROM;
+	if (p->shows)
+		progress_begin(&p->progress, "jobs", all);
+}
+
+static void
+pace_to(struct pace_of *p, int64_t done, bool ends)
+{
+	if (!p->shows)
+		return;
+	progress_to(&p->progress, done);
+	if (ends)
+		progress_end(&p->progress);
+}
+
 /* Never more than there are now: those that fail again must not go round for ever. */
 enum err
 jobs_retry_all(struct jobs *w)
 {
 	struct queue_stats s;
 	int64_t done = 0, some = 0, all;
+	struct pace_of pace;
 
 	TRY(queue_stats(w->redis, w->queue, &s, w->scope));
 	all = w->limit && w->limit < s.dead ? w->limit : s.dead;
+	pace_begin(&pace, all);
 	while (done < all) {
 		int64_t more = all - done < RETRY_CHUNK ? all - done : RETRY_CHUNK;
 		TRY(queue_retry_all(w->redis, w->queue, more, &some, w->scope));
 		if (some == 0)
 			break;
 		done += some;
+		pace_to(&pace, done, false);
 	}
+	pace_to(&pace, done, true);
 	return tell_count(w, "retried", done);
 }
 
@@ -341,31 +369,55 @@ jobs_resume(struct jobs *w)
 	return set_paused(w, false);
 }
 
+/* Until nothing is left of what was there at the beginning: who adds faster than we remove does
+ * not hold us for ever. `state` NULL: what waits. */
+static enum err
+remove_many(struct jobs *w, const char *state, int64_t all)
+{
+	int64_t removed = 0, n = 0;
+	struct pace_of pace;
+	bool more = true;
+
+	pace_begin(&pace, all);
+	while (more && (removed < all || removed == 0)) {
+		if (state == NULL)
+			TRY(queue_drain(w->redis, w->queue, w->delayed, &n, &more, w->scope));
+		else
+			TRY(queue_purge(
+			    w->redis, w->queue, state, w->older_ms, &n, &more, w->scope));
+		removed += n;
+		pace_to(&pace, removed, false);
+		if (n == 0)
+			break;
+	}
+	pace_to(&pace, removed, true);
+	return tell_count(w, "removed", removed);
+}
+
 enum err
 jobs_drain(struct jobs *w)
 {
-	int64_t removed = 0, n;
-	bool more = true;
+	struct queue_stats s;
 
-	for (int i = 0; i < REMOVE_ROUNDS && more; i++, removed += n)
-		TRY(queue_drain(w->redis, w->queue, w->delayed, &n, &more, w->scope));
-	return tell_count(w, "removed", removed);
+	TRY(queue_stats(w->redis, w->queue, &s, w->scope));
+	return remove_many(w, NULL, s.waiting + (w->delayed ? s.delayed + s.blocked : 0));
 }
 
 enum err
 jobs_purge(struct jobs *w)
 {
 	const char *state = view_state(w->word[0]);
-	int64_t removed = 0, n;
-	bool more = true;
+	struct queue_stats s;
 
 	if (state == NULL || (strcmp(state, "completed") != 0 && strcmp(state, "failed") != 0 &&
 	                         strcmp(state, "cancelled") != 0))
 		return fault(&w->scope->fault, ERR_INVALID,
 		    "only completed, failed or cancelled jobs can be purged");
-	for (int i = 0; i < REMOVE_ROUNDS && more; i++, removed += n)
-		TRY(queue_purge(w->redis, w->queue, state, w->older_ms, &n, &more, w->scope));
-	return tell_count(w, "removed", removed);
+	TRY(queue_stats(w->redis, w->queue, &s, w->scope));
+	return remove_many(w, state,
+	    *state == 'f'                     ? s.dead
+	    : strcmp(state, "completed") == 0 ? s.done
+	                                      : s.cancelled);
 }
 
 enum err

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -217,12 +218,21 @@ rest(const struct top *t)
 	return false;
 }
 
+/* One that obeys no escapes. */
+static bool
+is_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return term != NULL && strcmp(term, "dumb") == 0;
+}
+
 static void
 screen_begin(struct top *t)
 {
 	struct termios raw;
 
-	t->terminal = !t->w->ctl->json && isatty(STDOUT_FILENO) &&
+	t->terminal = !t->w->ctl->json && isatty(STDOUT_FILENO) && !is_dumb() &&
 	              tcgetattr(STDIN_FILENO, &t->saved) == 0;
 	if (!t->terminal)
 		return;

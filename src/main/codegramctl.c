@@ -1,11 +1,13 @@
 /* codegramctl: the operator's hand. May touch everything that the configuration names.
  * Started by people, cron and timers; each command is a row of ctl/commands.def. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "api/routes.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "ctl/operator.h"
 #include "ctl/words.h"
 #include "job/jobs.h"
@@ -92,6 +94,18 @@ load(struct program *program, const struct command *command, const char *config)
 	return may_go_on(command, program->findings);
 }
 
+/* A script must not go on with half of what it asked for. Who reads no further knows why. */
+static bool
+all_written(const char *name)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	if (errno != EPIPE)
+		fprintf(stderr, "codegramctl %s: not all could be written: %s\n", name,
+		    strerror(errno));
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,6 +117,7 @@ main(int argc, char **argv)
 	bool help;
 	int code;
 
+	proc_keep_standard();
 	log_open("codegramctl", LEVEL_WARN, NULL);
 	config = read_options(argc, argv);
 	if (optind >= argc) {
@@ -145,5 +160,5 @@ main(int argc, char **argv)
 	code = command->run(&ctl, argc, argv);
 	db_free(ctl.db);
 	arena_free(program.arena);
-	return code;
+	return all_written(command->name) ? code : CTL_FAILED;
 }

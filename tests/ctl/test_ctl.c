@@ -559,3 +559,24 @@ Test(words, top_piped)
 	cr_expect_null(strstr(strstr(out, "maintenance") + 1, "maintenance"), "twice: %s", out);
 	cr_expect_null(strchr(out, '\033'), "plain");
 }
+
+/* What public bug reports of such tools tell of: a full disk behind the output, a stream that is
+ * closed (a connection would get its number, and be written to), JSON with other lines in it. */
+Test(words, whatever_stands_behind_the_output)
+{
+	json_t *json;
+
+	cr_expect_eq(said("config >/dev/full"), 1);
+	cr_expect_not_null(strstr(out, "not all could be written: No space left"), "%s", out);
+	cr_expect_eq(said("config | head -n 1"), 0);
+	cr_expect_null(strchr(out, '\n'), "one line, and no complaint: %s", out);
+	cr_expect_eq(said("jobs stats >&-"), 0);
+	cr_expect_eq(said("doctor <&- 2>&-"), 0, "%s", out);
+	cr_expect_eq(said("--json jobs list email nonsense 2>/dev/null"), 2);
+	cr_expect_str_eq(out, "");
+	stack_part("stop-part", "redis");
+	cr_expect_eq(said("doctor --json 2>/dev/null"), 1);
+	cr_assert_not_null(json = json_loads(out, JSON_REJECT_DUPLICATES, NULL), "%s", out);
+	json_decref(json);
+	stack_part("start-part", "redis");
+}
