@@ -76,7 +76,7 @@ doctor_credentials(struct doctor *d)
 void
 doctor_secrets(struct doctor *d)
 {
-	static const char run_as[] = "openssl rand -hex 32 makes one; when it is set as a "
+	static const char run_as[] = "codegramctl setup makes it; when it is there as a "
 	                             "credential, run this as root";
 	const struct settings *s = d->ctl->settings;
 	struct jwt_ring ring;

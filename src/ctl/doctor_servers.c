@@ -21,7 +21,7 @@ doctor_postgresql(struct doctor *d)
 		[HEALTH_STARTING] = "wait for it; when it does not come up, its log says why",
 		[HEALTH_DENIED] =
 		    "run this as root or as the user codegram-ctl, whose role of that "
-		    "name must exist; or name a user and password in DATABASE_URL",
+		    "name codegramctl setup makes; or name a user and password in DATABASE_URL",
 		[HEALTH_READ_ONLY] = "DATABASE_URL must lead to the primary, and "
 		                     "default_transaction_read_only be off",
 		[HEALTH_FULL] = "make room on its disk",
@@ -124,7 +124,8 @@ doctor_redis(struct doctor *d)
 		[HEALTH_STARTING] = "wait: it reads its files",
 		[HEALTH_DENIED] =
 		    "REDIS_PASSWORD must be that of its user codegram-ctl, whose SHA-256 "
-		    "stands in redis-users.conf; as a credential it is read by root",
+		    "stands in redis-users.conf: codegramctl setup writes it, then restart "
+		    "codegram-redis; as a credential it is read by root",
 		[HEALTH_READ_ONLY] =
 		    "REDIS_URL must lead to the primary; REPLICAOF NO ONE makes it one",
 		[HEALTH_FULL] = "raise maxmemory, or make room on its disk",

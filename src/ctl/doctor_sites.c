@@ -127,8 +127,9 @@ doctor_nginx(struct doctor *d)
 	version = version_in(d, &answer);
 	if (version == NULL)
 		doctor_say(d, ERROR, "nginx",
-		    answer.status >= 500 ? "systemctl status 'codegram-api@*'"
-		                         : "another site answers there: see site.conf",
+		    answer.status >= 500
+		        ? "systemctl status 'codegram-api@*'"
+		        : "another site answers there: see /etc/nginx/sites-enabled",
 		    "%s/health answers %d", url, answer.status);
 	else if (strcmp(version, CODEGRAM_VERSION) != 0)
 		doctor_say(d, WARNING, "nginx",
@@ -177,7 +178,8 @@ doctor_github(struct doctor *d)
 
 	if (missing != NULL)
 		doctor_say(d, WARNING, "github",
-		    "set it, in codegram.conf or as a credential; see the README on GitHub",
+		    "set it, in codegram.conf or as a credential; see systemd/README.md on "
+		    "GitHub",
 		    "%s is not set: nobody can sign in", missing);
 	else
 		doctor_say(d, FINE, "github", "",
