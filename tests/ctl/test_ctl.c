@@ -231,6 +231,42 @@ Test(ctl, doctor_and_the_service)
 	cr_expect(wait_until(doctor_is_well, NULL, 20), "%s", out);
 }
 
+/* A site with a certificate that ends in ten days, trusted in a mount name space of its own. */
+Test(ctl, doctor_and_the_certificate)
+{
+	static const char script[] =
+	    "exec 2>&1; set -e; t=$(mktemp -d); trap 'kill $server; rm -rf \"$t\"' EXIT; cd "
+	    "\"$t\"; "
+	    "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 10 "
+	    "-subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null; "
+	    "echo '{\"data\":{\"status\":\"ok\",\"version\":\"0\"}}' >health; "
+	    "python3 -c \"import http.server, ssl; "
+	    "s = http.server.HTTPServer(('127.0.0.1', 0), "
+	    "http.server.SimpleHTTPRequestHandler); "
+	    "c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); c.load_cert_chain('cert', 'key'); "
+	    "s.socket = c.wrap_socket(s.socket, server_side=True); "
+	    "open('port', 'w').write(str(s.server_port)); s.serve_forever()\" 2>/dev/null & "
+	    "server=$!; "
+	    "for i in $(seq 200); do [ -s port ] && break; sleep 0.1; done; "
+	    "export PUBLIC_URL=https://localhost:$(cat port); cd \"$1\"; "
+	    "build/san/bin/codegramctl -c \"$2/codegram.conf\" doctor || true; "
+	    "unshare -m sh -c 'mount --bind \"$0/cert\" /etc/ssl/certs/ca-certificates.crt; "
+	    "build/san/bin/codegramctl -c \"$1/codegram.conf\" doctor' \"$t\" \"$2\"";
+	char here[4096];
+	const char *argv[] = { "sh", "-c", script, "sh", getcwd(here, sizeof(here)),
+		stack_dir(), NULL };
+
+	if (geteuid() != 0 || access("/etc/ssl/certs/ca-certificates.crt", R_OK) != 0 ||
+	    access("/usr/bin/openssl", X_OK) != 0)
+		cr_skip("it wants root, for a mount, openssl, and certificates to mount over");
+	cr_expect_eq(run_command(argv, out, sizeof(out)), 0, "only warnings: %s", out);
+	cr_expect_not_null(
+	    strstr(out, "self-signed certificate"), "who is not trusted: %s", out);
+	cr_expect_not_null(strstr(out, "warning  certificate"), "%s", out);
+	cr_expect_not_null(strstr(out, "it ends in 9 days"), "%s", out);
+	cr_expect_not_null(strstr(out, "version 0 serves, this is"), "%s", out);
+}
+
 /* Every faulty line is a finding, with its number, and all else is looked at. */
 Test(ctl, doctor_and_a_faulty_configuration)
 {
