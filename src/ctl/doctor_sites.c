@@ -152,13 +152,14 @@ missing_of(const struct settings *s)
 	                                          : NULL;
 }
 
+/* Who has no app there does without. */
 static void
-reach(struct doctor *d, const char *what, const char *url)
+reach(struct doctor *d, const char *what, const char *url, enum severity severity)
 {
 	struct http_response answer;
 
 	if (get(d, url, "", &answer) != OK)
-		doctor_say(d, ERROR, "github",
+		doctor_say(d, severity, "github",
 		    "this machine must reach it: name server, firewall, IPAddressAllow of the "
 		    "unit",
 		    "%s: %s", what, d->scope->fault.story);
@@ -191,6 +192,6 @@ doctor_github(struct doctor *d)
 		doctor_say(d, WARNING, "github",
 		    "set GITHUB_WEBHOOK_SECRET, here and at GitHub, or let the nightly sync do",
 		    "no webhook is believed: changes there are seen at the next sync");
-	reach(d, "GITHUB_URL", s->GITHUB_URL);
-	reach(d, "GITHUB_API_URL", s->GITHUB_API_URL);
+	reach(d, "GITHUB_URL", s->GITHUB_URL, missing ? WARNING : ERROR);
+	reach(d, "GITHUB_API_URL", s->GITHUB_API_URL, missing ? WARNING : ERROR);
 }
