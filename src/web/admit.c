@@ -25,7 +25,7 @@ waited_ms(const struct request *r)
 	return clock_now() / 1000 - (seconds * 1000 + ms);
 }
 
-/* Half of the other workers wait for something, so this one does not. */
+/* Others, as many as half of the pool, wait for something; so this one does not. */
 static bool
 crowded(const struct app *app)
 {
@@ -90,15 +90,23 @@ admit(struct request *r)
 	return OK;
 }
 
+/* The one that tried: was the lock free? When it was refused for something else before it came
+ * that far, the next one tries. */
 void
 admit_learn(struct request *r, enum err e)
 {
 	struct stuck *stuck = r->route != NULL && is_bound(r) ? stuck_of(r) : NULL;
+	bool handled = strcmp(r->step, "handle") == 0 || strcmp(r->step, "commit") == 0;
+	int64_t now = clock_mono();
 
 	if (stuck == NULL || strcmp(r->step, "admit") == 0)
 		return;
 	if (e == ERR_BUSY && (atomic_load(&stuck->until) != 0 || crowded(r->app)))
-		atomic_store(&stuck->until, clock_mono() + STUCK_MS * 1000);
-	else if (e == OK && atomic_load(&stuck->until) != 0)
+		atomic_store(&stuck->until, now + STUCK_MS * 1000);
+	else if (atomic_load(&stuck->until) == 0)
+		return;
+	else if (!handled)
+		atomic_store(&stuck->until, now);
+	else if (e == OK || err_row(e)->status < 500)
 		atomic_store(&stuck->until, 0);
 }

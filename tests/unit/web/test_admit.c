@@ -128,6 +128,12 @@ Test(admit, a_route_whose_lock_is_taken)
 	cr_expect_eq(ask(LIST, NULL), ERR_BUSY);
 	others_wait(0);
 	cr_expect_eq(ask(LIST, NULL), ERR_BUSY);
-	ends(OK);
+	r->step = "rate_limit";
+	admit_learn(r, ERR_TOO_MANY);
+	cr_expect_eq(ask(LIST, NULL), OK, "who came not that far has the next one try");
+	ends(ERR_AWAY);
+	cr_expect_eq(ask(LIST, NULL), ERR_BUSY);
+	ends(ERR_NOT_FOUND);
 	cr_expect_eq(ask(LIST, NULL), OK, "it is free again");
+	cr_expect_eq(ask(LIST, NULL), OK);
 }
