@@ -41,13 +41,16 @@ building_step() {
 }
 
 install_all() {
-	local name
+	local name began
 	source_of "$root/root/source"
 	machine git clone -q /root/source /root/codegram
 	echo '127.0.0.1 codegram.example' >>"$root/etc/hosts" # the name leads here, as it would
 	step packages
+	other_site || bad 'nginx does not start'
 	literal || flock build/.lock make -s -j "$(nproc)" || bad "make failed"
-	see 'step build' building_step build
+	began=$EPOCHREALTIME
+	building_step build || bad 'nothing can follow'
+	row 'step build' "$(since "$began") s"
 	for name in configure setup start nginx; do
 		step "$name"
 	done
@@ -96,7 +99,8 @@ load_end() { # sets said to what became of the requests, and failed, refused
 	said=$(jq -r '"\(.reads) reads, \(.failed) failed; \(.writes) writes, \(.refused) refused; slowest \(.slowest) s"' "$work/load")
 }
 
-# under_load WHAT COMMAND...: nothing fails meanwhile
+# under_load WHAT COMMAND...: nothing fails meanwhile; with may_refuse a write may, which nobody tries
+# again by himself
 under_load() {
 	local what=$1 began
 	shift
@@ -108,6 +112,7 @@ under_load() {
 	}
 	what+=" ($(since "$began") s)"
 	load_end
+	[[ -z ${may_refuse:-} ]] || refused=0
 	if ((failed + refused == 0 && $(jq .reads "$work/load") > 10)); then
 		row "$what" "$said"
 	else
@@ -326,13 +331,52 @@ doctors() {
 # ---- what happens
 
 accidents() {
-	under_load 'kill -9 of each part' hurt KILL 15 "${services[@]}"
+	may_refuse=yes under_load 'kill -9 of each part' hurt KILL 15 "${services[@]}"
 	see 'writes' nothing_lost
 }
 
 freezing() {
-	under_load 'SIGSTOP of each part' hurt STOP 60 "${watched[@]}"
+	may_refuse=yes under_load 'SIGSTOP of each part' hurt STOP 60 "${watched[@]}"
 	see 'writes' nothing_lost
+}
+
+# What a machine's own life brings.
+surroundings() {
+	may_refuse=yes under_load 'kill -9 of a whole pool' hurt_pool all
+	under_load 'systemctl daemon-reexec' machine systemctl daemon-reexec
+	under_load 'a socket unit changed by an upgrade' socket_changed
+	under_load 'reload of what can not be read' reload_faulty
+	under_load 'restart of journald' machine systemctl restart systemd-journald
+	machine systemctl restart postgresql@15-main
+	see 'after a restart of PostgreSQL' until_true 20 answers 200 /api/v1/auth/me
+	see 'all of it' until_true 20 doctor 0
+	see 'writes' nothing_lost
+}
+
+# systemd keeps an open socket when its unit reads differently; a socket that it lost would be
+# "not functional until restarted".
+socket_changed() {
+	local at=/etc/systemd/system/codegram-api@.socket.d
+	machine mkdir -p "$at"
+	machine bash -c "printf '[Socket]\nBacklog=2048\n' >$at/test.conf"
+	machine systemctl daemon-reload && machine systemctl restart codegram.target
+}
+
+reload_faulty() { # the old settings go on
+	local code
+	machine sed -i.before 's/^LOG_LEVEL=.*/LOG_LEVEL=loud/' /etc/codegram/codegram.conf
+	machine systemctl reload codegram-api@all
+	sleep 1
+	machine systemctl is-active codegram-api@all
+	code=$?
+	machine mv /etc/codegram/codegram.conf.before /etc/codegram/codegram.conf
+	return "$code"
+}
+
+hurt_pool() { # POOL: master and workers at once
+	local pid
+	pid=$(main_of "codegram-api@$1")
+	machine pkill -KILL -f "^[^ ]*codegram-api --pool $1 " && until_true 15 renewed "codegram-api@$1" "$pid"
 }
 
 failed_units() { # UNIT
@@ -479,7 +523,6 @@ mkdir -p build
 machine_open
 machine_boot
 row 'systemd' "$state"
-other_site
 install_all
 find_services
 see 'units' active
@@ -496,6 +539,7 @@ if [[ -n ${CODEGRAM_LONG:-} ]]; then
 	pools
 	reboot
 	upgrades
+	surroundings
 	freezing
 	see 'no line is lost at a high rate' lines
 	idling
