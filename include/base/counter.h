@@ -10,9 +10,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-/* PRESENT: what a running program has (children, connections): nothing of one that has ended,
- * and several add up; /metrics shows it as a gauge. BEAT: see counter_pulse(). */
-enum counter_type { COUNTER, GAUGE, HISTOGRAM, PRESENT, BEAT };
+/* What /metrics shows as a gauge differs in what is left when nobody who has counted it runs.
+ * GAUGE: the last value. PRESENT: what a running program has (children, connections): nothing, and
+ * several add up. MEASURE: what one looks at and others change (a queue's jobs): it is not told at
+ * all, since nobody knows. BEAT: see counter_pulse(). */
+enum counter_type { COUNTER, GAUGE, HISTOGRAM, PRESENT, BEAT, MEASURE };
 
 struct counter_file;
 typedef _Atomic uint64_t counter;

@@ -490,6 +490,7 @@ join(const struct series *s, uint64_t before, bool lived, bool lives_too)
 
 	switch (s->type) {
 	case GAUGE:
+	case MEASURE:
 		if (lives_too != lived)
 			return lives_too ? more : before;
 		return more > before ? more : before;
@@ -515,7 +516,7 @@ merged(const struct gathered *all, const struct index *index, struct place of, u
 		*value = join(at->series, *value, found_living, all->lives[at->file]);
 		found_living = found_living || all->lives[at->file];
 	}
-	return true;
+	return found_living || of.series->type != MEASURE;
 }
 
 /* Every series of the family in all files. */
@@ -554,7 +555,7 @@ seen_before(struct printed *p, const char *family)
 void
 counter_print(const char *dir, const char *(*help)(const char *family), struct buf *out)
 {
-	static const char *const types[] = { "counter", "gauge", "histogram", "gauge",
+	static const char *const types[] = { "counter", "gauge", "histogram", "gauge", "gauge",
 		"gauge" };
 	struct gathered all = { .count = 0 };
 	struct printed printed = { .count = 0 };
@@ -566,7 +567,7 @@ counter_print(const char *dir, const char *(*help)(const char *family), struct b
 	for (size_t i = 0; i < all.count && !out->failed; i++) {
 		for (uint64_t k = 0; k < all.image[i]->count; k++) {
 			const struct series *s = &all.image[i]->series[k];
-			if (s->type > BEAT || seen_before(&printed, s->family))
+			if (s->type > MEASURE || seen_before(&printed, s->family))
 				continue;
 			buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", s->family,
 			    help(s->family), s->family, types[s->type]);

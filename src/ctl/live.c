@@ -100,7 +100,11 @@ publish(struct ctl *ctl, int argc, char **argv)
 	redis_free(redis);
 	if (e != OK || reply.count == 0)
 		return ctl_failed(ctl, e, "nothing was published");
-	puts(redis_text(&reply, 0));
+	if (ctl->json)
+		printf("{\"id\":\"%s\",\"room\":\"%s\",\"event\":\"%s\"}\n",
+		    redis_text(&reply, 0), argv[1], argv[2]);
+	else
+		puts(redis_text(&reply, 0));
 	return CTL_OK;
 }
 
@@ -143,7 +147,10 @@ token(struct ctl *ctl, int argc, char **argv)
 		return ctl_usage(ctl, "token wants one username");
 	if ((e = make_token(ctl, argv[optind], seconds, &text)) != OK)
 		return ctl_failed(ctl, e, "no token was made");
-	puts(text);
+	if (ctl->json)
+		printf("{\"token\":\"%s\",\"expiresIn\":%lld}\n", text, (long long)seconds);
+	else
+		puts(text);
 	return CTL_OK;
 }
 

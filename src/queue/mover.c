@@ -27,8 +27,8 @@ mover_open(struct mover *m, struct db *db, struct redis *redis, struct scope *sc
 	*m = (struct mover){
 		.db = db, .redis = redis, .scope = scope, .stats = stats, .look = true
 	};
-	m->waiting = counter_get(stats, "codegram_outbox_waiting_rows", GAUGE, "");
-	m->oldest = counter_get(stats, "codegram_outbox_oldest_milliseconds", GAUGE, "");
+	m->waiting = counter_get(stats, "codegram_outbox_waiting_rows", MEASURE, "");
+	m->oldest = counter_get(stats, "codegram_outbox_oldest_milliseconds", MEASURE, "");
 	m->batches = counter_get(stats, "codegram_outbox_batches_total", COUNTER, "");
 	m->resent = counter_get(stats, "codegram_outbox_resent_batches_total", COUNTER, "");
 	m->lost = counter_get(stats, "codegram_outbox_lost_batches_total", COUNTER, "");

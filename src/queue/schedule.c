@@ -33,7 +33,7 @@ open_gauges(struct scheduler_clock *c, size_t i)
 	snprintf(labels, sizeof(labels), "schedule=\"%s\"", c->rows[i].name);
 	c->next_seconds[i] =
 	    counter_get(c->stats, "codegram_schedule_next_seconds", GAUGE, labels);
-	c->overdue[i] = counter_get(c->stats, "codegram_schedule_overdue", GAUGE, labels);
+	c->overdue[i] = counter_get(c->stats, "codegram_schedule_overdue", MEASURE, labels);
 }
 
 bool

@@ -281,13 +281,13 @@ open_gauges(struct queue_gauges *g, const char *queue, struct counter_file *stat
 	for (int state = 0; state < STATES; state++) {
 		snprintf(
 		    labels, sizeof(labels), "queue=\"%s\",state=\"%s\"", queue, states[state]);
-		g->jobs[state] = counter_get(stats, "codegram_queue_jobs", GAUGE, labels);
+		g->jobs[state] = counter_get(stats, "codegram_queue_jobs", MEASURE, labels);
 	}
 	snprintf(labels, sizeof(labels), "queue=\"%s\"", queue);
 	g->promoted = counter_get(stats, "codegram_scheduler_promoted_total", COUNTER, labels);
 	g->reaped = counter_get(stats, "codegram_scheduler_reaped_total", COUNTER, labels);
-	g->oldest = counter_get(stats, "codegram_queue_oldest_milliseconds", GAUGE, labels);
-	g->paused = counter_get(stats, "codegram_queue_paused", GAUGE, labels);
+	g->oldest = counter_get(stats, "codegram_queue_oldest_milliseconds", MEASURE, labels);
+	g->paused = counter_get(stats, "codegram_queue_paused", MEASURE, labels);
 }
 
 static bool

@@ -108,7 +108,7 @@ open_counters(struct relay *r)
 	GET(ring_bytes, "ring_bytes", PRESENT);
 	GET(ring_entries, "ring_events", PRESENT);
 	GET(queue_bytes, "queue_bytes", PRESENT);
-	GET(log_lag, "log_lag_ms", GAUGE);
+	GET(log_lag, "log_lag_ms", MEASURE);
 	GET(hello_ok, "hellos_total", COUNTER);
 	GET(hello_refused, "hellos_refused_total", COUNTER);
 	GET(events, "events_total", COUNTER);

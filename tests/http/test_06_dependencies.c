@@ -334,6 +334,7 @@ Test(dependencies, g_each_part_is_missed)
 		stack_part("stop-part", parts[i]);
 	cr_expect(wait_until(ready_says, stopped, 10), "four are stopped");
 	cr_expect_eq(metric("codegram_worker_children"), 0);
+	cr_expect_eq(metric("codegram_outbox_waiting_rows"), -1, "nobody knows");
 	cr_expect_eq(metric("codegram_pool_workers{pool=\"login\"}"), 0);
 	for (size_t i = 0; i < PARTS; i++)
 		stack_part("start-part", parts[i]);

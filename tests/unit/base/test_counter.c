@@ -176,6 +176,20 @@ Test(counter, present_of_the_living)
 	cr_assert_not_null(strstr(print(), "\ng 0\n"), "%s", print());
 }
 
+/* What others change, and nobody looks at any more, is not told. */
+Test(counter, measure_of_nobody)
+{
+	struct counter_file *a = counter_claim(dir, "s", 8), *b = counter_claim(dir, "s", 8);
+
+	*counter_get(a, "g", MEASURE, "") = 9;
+	*counter_get(b, "g", MEASURE, "") = 4;
+	cr_assert_not_null(strstr(print(), "# TYPE g gauge\ng 9\n"), "%s", print());
+	counter_close(a);
+	cr_assert_not_null(strstr(print(), "\ng 4\n"), "of who still looks: %s", print());
+	counter_close(b);
+	cr_assert_null(strstr(print(), "\ng "), "%s", print());
+}
+
 Test(counter, pulses)
 {
 	struct counter_file *a = counter_claim(dir, "s", 8), *b = counter_claim(dir, "s", 8);
