@@ -17,13 +17,14 @@ struct wanted {
 	const char *id, *text; /* "": the job's JSON must hold it */
 };
 
+/* Also what no worker here knows or can use: a newer release may have added it. */
 static void
 add(const char *id, const char *name, const char *data)
 {
 	char out[512];
 
 	cr_assert_eq(stack_ctl(out, sizeof(out), "jobs", "add", "maintenance", name, data,
-	                 "--id", id, NULL),
+	                 "--id", id, "--unchecked", NULL),
 	    0, "%s: %s", name, out);
 }
 
