@@ -1,4 +1,5 @@
 /* doctor_servers: PostgreSQL, Redis, the clocks, the disks. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
@@ -227,7 +228,7 @@ doctor_disks(struct doctor *d)
 	const struct settings *s = d->ctl->settings;
 	char dir[512] = "";
 
-	if (access(s->RUN_DIR, R_OK | X_OK) != 0)
+	if (faccessat(AT_FDCWD, s->RUN_DIR, R_OK | X_OK, AT_EACCESS) != 0)
 		doctor_say(d, ERROR, "run", "systemd-tmpfiles --create makes /run/codegram",
 		    "RUN_DIR %s can't be entered", s->RUN_DIR);
 	judge_disk(d, "RUN_DIR", s->RUN_DIR);

@@ -1,5 +1,6 @@
 /* doctor_service: our own programs, the queues, the schedules. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -53,7 +54,7 @@ doctor_parts(struct doctor *d)
 
 	if (parts == NULL || dir == NULL)
 		return;
-	if (access(dir, R_OK | X_OK) != 0 && errno == EACCES) {
+	if (faccessat(AT_FDCWD, dir, R_OK | X_OK, AT_EACCESS) != 0 && errno == EACCES) {
 		doctor_say(d, ERROR, "parts", "run this as root or as the user codegram-ctl",
 		    "%s can't be read: no heartbeat is known", dir);
 		return;

@@ -66,7 +66,7 @@ open_root(struct seed *s, const char *given, struct root *out)
 		return fault(&s->scope.fault, ERR_NOT_FOUND, "%s: %s", given, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return fault(&s->scope.fault, ERR_NOT_FOUND, "%s is no folder", given);
-	if (access(path, R_OK | X_OK) != 0)
+	if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) != 0)
 		return fault(&s->scope.fault, ERR_NOT_FOUND, "%s: %s", given, strerror(errno));
 	if (!plain_name(path))
 		return fault(&s->scope.fault, ERR_INVALID, "%s is not UTF-8", given);
