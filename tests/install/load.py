@@ -4,10 +4,10 @@
 usage: load.py [--rate N] [--callers N] [--writes LEDGER] [--seconds N] URL TOKEN
 
 GETs of a person (which no cache answers), each on a connection of its own to the loopback's server,
-whatever host URL names. With --writes every
-fourth request publishes a snippet; the ids of those that were acknowledged are appended to LEDGER.
-Ends by TERM or after --seconds (600), and says what became of them on one line of JSON; each failure is
-a line on stderr. A failure is anything but 2xx.
+whatever host URL names. With --writes every fourth request publishes a snippet; the ids of those
+that were acknowledged are appended to LEDGER.
+Ends by TERM or after --seconds (600), and says what became of them on one line of JSON; the first
+answer and each failure is a line on stderr. A failure is anything but 2xx.
 """
 import argparse
 import http.client
@@ -55,6 +55,8 @@ class Load:
         took = time.monotonic() - began
         good = 200 <= status < 300
         with self.lock:
+            if not self.said["reads"] + self.said["writes"]:
+                print("began", file=sys.stderr, flush=True)
             self.said["writes" if write else "reads"] += 1
             self.said["slowest"] = max(self.said["slowest"], round(took, 3))
             if not good:

@@ -87,7 +87,7 @@ ctl() {
 load_begin() { # ARGUMENT...: of load.py
 	nsenter -t "$leader" -n python3 tests/install/load.py "$@" "$url" "$token" >"$work/load" 2>"$work/load.err" &
 	load=$!
-	sleep 0.5
+	until_true 60 grep -q began "$work/load.err" >/dev/null || bad 'no load'
 }
 
 load_end() { # sets said to what became of the requests, and failed, refused
@@ -113,7 +113,7 @@ under_load() {
 	what+=" ($(since "$began") s)"
 	load_end
 	[[ -z ${may_refuse:-} ]] || refused=0
-	if ((failed + refused == 0 && $(jq .reads "$work/load") > 10)); then
+	if ((failed + refused == 0 && $(jq .reads "$work/load") > 0)); then
 		row "$what" "$said"
 	else
 		head -n 20 "$work/load.err"
@@ -322,16 +322,16 @@ doctors() {
 	for unit in worker relay scheduler api@login; do
 		machine systemctl stop "codegram-$unit.socket" "codegram-$unit.service" 2>/dev/null
 		part=${unit/@/-}
-		see "doctor, $part stopped" until_true 30 doctor 1 "$part"
+		see "doctor, $part stopped" until_true 60 doctor 1 "$part"
 		machine systemctl start codegram.target
 	done
-	see 'doctor, all started again' until_true 30 doctor 0
+	see 'doctor, all started again' until_true 60 doctor 0
 }
 
 # ---- what happens
 
 accidents() {
-	may_refuse=yes under_load 'kill -9 of each part' hurt KILL 15 "${services[@]}"
+	may_refuse=yes under_load 'kill -9 of each part' hurt KILL 60 "${services[@]}"
 	see 'writes' nothing_lost
 }
 
@@ -348,8 +348,8 @@ surroundings() {
 	under_load 'reload of what can not be read' reload_faulty
 	under_load 'restart of journald' machine systemctl restart systemd-journald
 	machine systemctl restart postgresql@15-main
-	see 'after a restart of PostgreSQL' until_true 20 answers 200 /api/v1/auth/me
-	see 'all of it' until_true 20 doctor 0
+	see 'after a restart of PostgreSQL' until_true 60 answers 200 /api/v1/auth/me
+	see 'all of it' until_true 60 doctor 0
 	see 'writes' nothing_lost
 }
 
@@ -376,7 +376,7 @@ reload_faulty() { # the old settings go on
 hurt_pool() { # POOL: master and workers at once
 	local pid
 	pid=$(main_of "codegram-api@$1")
-	machine pkill -KILL -f "^[^ ]*codegram-api --pool $1 " && until_true 15 renewed "codegram-api@$1" "$pid"
+	machine pkill -KILL -f "^[^ ]*codegram-api --pool $1 " && until_true 60 renewed "codegram-api@$1" "$pid"
 }
 
 failed_units() { # UNIT
@@ -390,7 +390,7 @@ crash_loop() {
 	machine systemctl daemon-reload
 	machine systemctl restart --no-block "$unit"
 	see 'a crash loop in systemctl --failed' until_true 60 failed_units "$unit"
-	see 'a crash loop in journalctl -p err' until_true 10 in_journal err "unit.failed.*$unit"
+	see 'a crash loop in journalctl -p err' until_true 60 in_journal err "unit.failed.*$unit"
 	machine rm -r "$at"
 	machine systemctl daemon-reload
 	if [[ -n ${CODEGRAM_LONG:-} ]]; then
