@@ -18,4 +18,4 @@ select u.id, u.username, coalesce(u.full_name, '') as full_name, coalesce(u.emai
   coalesce(g.reason, '') as github_reason,
   u.snippets_count, u.followers_count, u.following_count
 from users u left join github_connections g on g.user_id = u.id
-where u.username_key = lower(:username);
+where u.username_key = plain_lower(:username);

@@ -148,6 +148,8 @@ Test(words, users_and_routes)
 	    strstr(out, "\"sessions\":1") && strstr(out, "\"last_seen_at\":null"), "%s", out);
 	cr_expect_eq(said("users show nobody-at-all"), 1);
 	cr_expect_not_null(strstr(out, "there is no user nobody-at-all"), "%s", out);
+	cr_assert_not_null(stack_token("kelvin"));
+	cr_expect_eq(said("users show \u212aelvin"), 1, "the Kelvin sign is no K: %s", out);
 	cr_expect_eq(said("routes /ready"), 0);
 	cr_expect_not_null(strstr(out, "meta_ready"), "%s", out);
 	cr_expect_eq(said("routes admin --json"), 0);
