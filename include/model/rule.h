@@ -37,4 +37,7 @@ bool username_ok(struct span text);
 /* What rule_url asks; model/url.c. */
 bool url_ok(struct span text);
 
+/* A web origin, as browsers send it: scheme, host and perhaps port, nothing behind. */
+bool web_origin_ok(struct span text);
+
 #endif

@@ -7,6 +7,7 @@
 #include "adapter/jwt.h"
 #include "ctl/doctor.h"
 #include "ctl/operator.h"
+#include "model/rule.h"
 #include "queue/tune.h"
 
 void
@@ -111,15 +112,6 @@ host_at(struct span text)
 	return text.len > at ? at : 0;
 }
 
-/* As a browser says it: scheme and host, nothing behind. */
-static bool
-is_origin(struct span text)
-{
-	size_t at = host_at(text);
-
-	return at > 0 && memchr(text.ptr + at, '/', text.len - at) == NULL;
-}
-
 static bool
 is_base(struct span text)
 {
@@ -131,7 +123,7 @@ all_origins(struct span list)
 {
 	while (list.ptr != NULL) {
 		struct span item = span_trim(span_cut(&list, ','));
-		if (item.len > 0 && !is_origin(item))
+		if (item.len > 0 && !web_origin_ok(item))
 			return false;
 	}
 	return true;
@@ -148,7 +140,8 @@ doctor_origins(struct doctor *d)
 		    "FRONTEND_URL is empty: no browser may call the API");
 	else if (!all_origins(span_of(list)))
 		doctor_say(d, ERROR, "origins",
-		    "write each as https://HOST or http://HOST:PORT, nothing behind it",
+		    "write each as https://host or http://host:port in small letters, nothing "
+		    "behind it",
 		    "FRONTEND_URL holds what is no origin");
 	else
 		doctor_say(d, FINE, "origins", "", "%s", list);

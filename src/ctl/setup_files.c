@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "ctl/operator.h"
 #include "ctl/setup.h"
+#include "model/rule.h"
 
 enum { SECRET_BYTES = 32, HEX = 2 };
 
@@ -139,8 +140,8 @@ password_hash(struct setup *s, struct span user, char hex[HEX * SHA256_BYTES + 1
 	if (path == NULL)
 		return ERR_NO_MEMORY;
 	TRY(setup_read(s, path, &text, &there));
-	while (text.len > 0 && text.ptr[text.len - 1] == '\n')
-		text.len--;
+	while (text.len > 0 && memchr("\r\n", text.ptr[text.len - 1], 2) != NULL)
+		text.len--; /* as base/conf.c reads it */
 	if (!there && s->ctl->settings->REDIS_PASSWORD != NULL)
 		text = span_of(s->ctl->settings->REDIS_PASSWORD);
 	if (text.len > 0)
@@ -196,16 +197,7 @@ setup_redis(struct setup *s)
 	return e;
 }
 
-static bool
-is_plain(struct span origin)
-{
-	for (size_t i = 0; i < origin.len; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-.:/", origin.ptr[i]))
-			return false;
-	return span_starts(origin, SPAN("http://")) || span_starts(origin, SPAN("https://"));
-}
-
-/* As a regular expression in quotes. */
+/* As a regular expression in quotes: no other character of an origin means anything in one. */
 static void
 origin_line(struct span origin, struct buf *out)
 {
@@ -233,7 +225,7 @@ setup_origins(struct setup *s)
 	               "map $http_origin $codegram_origin {\n\tdefault \"\";\n");
 	while (rest.ptr != NULL) {
 		struct span origin = span_trim(span_cut(&rest, ','));
-		if (origin.len > 0 && !is_plain(origin)) {
+		if (origin.len > 0 && !web_origin_ok(origin)) {
 			buf_free(&out);
 			return fault(&s->ctl->scope.fault, ERR_INVALID,
 			    "FRONTEND_URL holds what is no origin, like "

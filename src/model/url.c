@@ -159,3 +159,17 @@ url_ok(struct span text)
 		end++;
 	return authority_ok((struct span){ rest.ptr, end });
 }
+
+/* In small letters, and of ASCII alone: another spelling is never the one that a browser sends. */
+bool
+web_origin_ok(struct span text)
+{
+	size_t host = span_starts(text, SPAN("https://"))  ? 8
+	              : span_starts(text, SPAN("http://")) ? 7
+	                                                   : 0;
+
+	for (size_t i = host; i < text.len; i++)
+		if (memchr("abcdefghijklmnopqrstuvwxyz0123456789-._:", text.ptr[i], 40) == NULL)
+			return false;
+	return host > 0 && url_ok(text);
+}

@@ -96,14 +96,19 @@ setup >"$to/said"
 grep -q '^0 made or changed, ' "$to/said" || bad "a second run makes something"
 [[ $before == $(cat "$credentials"/* "$to/etc/codegram/redis-users.conf" | sha256sum) ]] || bad "a second run changes something"
 rm "$credentials/REDIS_PASSWORD.relay"
+printf 'of an editor elsewhere\r\n' >"$credentials/REDIS_PASSWORD.ctl"
 sed -i 's|^FRONTEND_URL=.*|FRONTEND_URL=https://a.example, http://localhost:3000|' "$to/etc/codegram/codegram.conf"
 setup >"$to/said"
 grep -q "^changed *$to/etc/codegram/redis-users.conf" "$to/said" || bad "a new password does not reach Redis"
+grep -q "^user codegram-ctl on #$(printf 'of an editor elsewhere' | sha256sum | cut -d ' ' -f 1) " \
+	"$to/etc/codegram/redis-users.conf" || bad "Redis knows another password than the programs read"
 grep -qF '"~^http://localhost:3000$" $http_origin;' "$to/etc/nginx/codegram/origins.conf" || bad "no second origin"
 setup --json | jq -e 'length > 10 and all(.found == "there")' >/dev/null || bad "--json is none"
-sed -i 's|^FRONTEND_URL=.*|FRONTEND_URL=https://a.example/x"; evil|' "$to/etc/codegram/codegram.conf"
 grep -qF 'default "https://a.example";' "$to/etc/nginx/codegram/origins.conf" || bad "not the first origin"
-! setup >"$to/said" 2>&1 || bad "an origin that is none was taken"
+for none in 'https://a.example"; evil' https://a.example/ https://A.example; do
+	sed -i "s|^FRONTEND_URL=.*|FRONTEND_URL=$none|" "$to/etc/codegram/codegram.conf"
+	! setup >"$to/said" 2>&1 || bad "an origin that is none was taken: $none"
+done
 
 command -v systemd-analyze >/dev/null || {
 	echo "systemd-analyze is not installed"

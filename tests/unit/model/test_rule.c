@@ -314,6 +314,39 @@ Test(rule, urls)
 	cr_assert_not(rule_url.ok(SPAN("https://[::1\0]/")));
 }
 
+static const struct judged origins[] = {
+	{ "https://codegram.example", true },
+	{ "http://localhost:3000", true },
+	{ "http://127.0.0.1:8080", true },
+	{ "https://xn--bcher-kva.example", true },
+	{ "https://my_host", true },
+	{ "https://codegram.example/", false },
+	{ "https://codegram.example/x", false },
+	{ "https://codegram.example?", false },
+	{ "https://codegram.example#", false },
+	{ "https://Codegram.example", false },
+	{ "HTTPS://codegram.example", false },
+	{ "https://b\u00fccher.example", false },
+	{ "https://ann@codegram.example", false },
+	{ "https://codegram.example:", false },
+	{ "https://codegram.example:65536", false },
+	{ "https://a.example\"; evil", false },
+	{ "https://:80", false },
+	{ "https://", false },
+	{ "ftp://codegram.example", false },
+	{ "codegram.example", false },
+	{ "null", false },
+	{ "*", false },
+	{ "", false },
+};
+
+Test(rule, origins)
+{
+	for (size_t i = 0; i < sizeof(origins) / sizeof(*origins); i++)
+		cr_expect_eq(web_origin_ok(span_of(origins[i].text)), origins[i].ok, "%s",
+		    origins[i].text);
+}
+
 static const struct {
 	const char *text;
 	bool ok;
