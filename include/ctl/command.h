@@ -50,8 +50,8 @@ struct db *ctl_db(struct ctl *ctl, const char *role);
 int ctl_failed(struct ctl *ctl, enum err e, const char *doing);
 int ctl_usage(struct ctl *ctl, const char *what);
 
-/* Prints a text of strangers': no control character reaches the terminal. At most `points`
- * code points, 0: all. */
+/* Prints a text of strangers': nothing that controls or turns the line reaches the terminal. At
+ * most `points` code points, 0: all. */
 void ctl_put(const char *text, size_t points);
 
 /* The same, all of it, and blanks up to `width` and two more. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/unicode.h"
 #include "store/statements.h"
 
 const struct command commands[] = {
@@ -102,28 +103,42 @@ progress_end(struct progress *p)
 		fputc('\n', stderr);
 }
 
-void
-ctl_column(const char *text, int width)
+/* What would move the cursor, or turn the line, and what is no text is a question mark. */
+static bool
+is_safe(uint32_t c, size_t bytes)
 {
-	int n = 0;
+	return !unicode_control(c) && !unicode_line_end(c) && !unicode_bidi_control(c) &&
+	       !(c == 0xfffd && bytes < 3);
+}
 
-	ctl_put(text, 0);
-	for (; *text; text++)
-		n += ((unsigned char)*text & 0xC0) != 0x80;
-	printf("%*s", n < width ? width - n + 2 : 2, "");
+/* How many code points it was. */
+static size_t
+put_text(const char *text, size_t points)
+{
+	struct span rest = span_of(text), was = rest;
+	size_t n = 0;
+	uint32_t c;
+
+	for (; (points == 0 || n < points) && unicode_next(&rest, &c); was = rest, n++) {
+		size_t bytes = was.len - rest.len;
+		if (is_safe(c, bytes))
+			fwrite(was.ptr, 1, bytes, stdout);
+		else
+			putchar('?');
+	}
+	return n;
 }
 
 void
 ctl_put(const char *text, size_t points)
 {
-	size_t n = 0;
+	put_text(text, points);
+}
 
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		/* bytes 0x80-0x9f begin no character: they are inside of one */
-		n += (c & 0xC0) != 0x80;
-		if (points > 0 && n > points)
-			return;
-		putchar(c < 0x20 || c == 0x7f ? '?' : c);
-	}
+void
+ctl_column(const char *text, int width)
+{
+	int n = (int)put_text(text, 0);
+
+	printf("%*s", n < width ? width - n + 2 : 2, "");
 }

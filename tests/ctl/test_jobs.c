@@ -209,8 +209,14 @@ Test(jobs, looks)
 /* A stranger's text must not speak to the operator's terminal. */
 Test(jobs, no_escapes_on_the_terminal)
 {
-	cr_assert_eq(JOBS("add", "push", "evil\033[2J\nline", "--unchecked", "--id", "esc"), 0);
+	cr_assert_eq(JOBS("add", "push",
+	                 "evil\033[2J\nline\xC2\x9B"
+	                 "31m\u202ex",
+	                 "--unchecked", "--id", "esc"),
+	    0);
 	cr_expect_eq(JOBS("list", "push"), 0);
+	cr_expect_null(strstr(out, "\xC2\x9B"), "an escape of one character: %s", out);
+	cr_expect_null(strstr(out, "\u202e"), "%s", out);
 	cr_expect_null(strchr(out, '\033'), "%s", out);
 	cr_expect_null(strchr(strchr(out, '\n') + 1, '\n'), "one line and the head: %s", out);
 	cr_expect_eq(JOBS("drain", "push"), 0);
