@@ -70,9 +70,6 @@ void db_close_scope(struct db *db);
 const char *db_name(const char *url, struct arena *arena);
 const char *db_server(const char *url, struct arena *arena);
 
-/* A round trip; for /ready and doctor. */
-enum err db_ping(struct db *db);
-
 /* Any text, several statements, without a deadline; for migrations and seeds alone. */
 enum err db_script(struct db *db, const char *sql);
 

@@ -1,7 +1,7 @@
 /* log: one JSON object a line: timestamp, level, service, message (an event's name),
  * request_id, then fields; to stderr, and to LOG_DIR when that is set. When stderr is the
- * journal's, the level stands before the line as a priority ("<3>", sd-daemon(3)). Values are escaped, so
- * a stranger's text can never make a second line. Secrets must not come here. */
+ * journal's, the level stands before the line as a priority ("<3>", sd-daemon(3)). Values are
+ * escaped, so a stranger's text can never make a second line. Secrets must not come here. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

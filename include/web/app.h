@@ -59,7 +59,7 @@ struct app {
 	struct request request; /* its buffers are kept */
 };
 
-/* Serves one request that fastcgi_next() announced. */
+/* Serves the request that fastcgi_accept() took. */
 void serve(struct app *app);
 
 /* Serves until SIGTERM; the exit code. */

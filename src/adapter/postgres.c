@@ -537,14 +537,6 @@ db_close_scope(struct db *db)
 }
 
 enum err
-db_ping(struct db *db)
-{
-	static struct statement ping = { .name = "ping", .sql = "select 1" };
-
-	return db_exec(db, &ping, NULL);
-}
-
-enum err
 db_script(struct db *db, const char *sql)
 {
 	enum err word = OK;

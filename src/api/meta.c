@@ -171,8 +171,8 @@ ready_parts(struct request *r, struct lacking *lacking)
 	return OK;
 }
 
-/* GET /ready: each part with its time. Without Redis, one of our own
- * programs or writes the service is degraded, and works. */
+/* GET /ready: each part with its time. Without Redis, one of our own programs or writes the
+ * service is degraded, and works. */
 enum err
 meta_ready(struct request *r)
 {

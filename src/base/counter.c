@@ -500,7 +500,8 @@ join(const struct series *s, uint64_t before, bool lived, bool lives_too)
 	}
 }
 
-/* Of the series in this file and all behind it; false: one before it has had it. */
+/* Of the series in this file and all behind it; false: one before it has had it, or nobody who
+ * measures it runs. */
 static bool
 merged(const struct gathered *all, const struct index *index, struct place of, uint64_t *value)
 {

@@ -178,6 +178,10 @@ log_write(enum log_level level, const char *event, const struct log_field *field
 		buf_reset(&line);
 		log_line(&line, level, event, &L_END);
 	}
+	if (!buf_ok(&line)) { /* no memory */
+		log_state.lost++;
+		return;
+	}
 	text = (struct span){ buf_span(&line).ptr + MARK_LEN, buf_span(&line).len - MARK_LEN };
 	if (log_state.combined_fd >= 0)
 		log_out(log_state.combined_fd, text);
