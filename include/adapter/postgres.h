@@ -34,7 +34,7 @@ struct db_options {
 	const char *url;
 	const char *role;        /* user, unless the url names one */
 	const char *application; /* application_name */
-	int timeout_ms;          /* of a statement on the server; here a little longer */
+	int timeout_ms; /* of a statement on the server; here a little longer; 0: none */
 	int slow_ms;
 	const struct db_constraint *constraints; /* ends with a NULL name; may be NULL */
 };

@@ -12,7 +12,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { CONNECT_MS = 500, GRACE_MS = 200, AWAY_MS = 1000, COMMIT_LEAST_MS = 1000 };
+/* OPERATOR_MS: to connect, for who has no time limit at all */
+enum {
+	CONNECT_MS = 500,
+	OPERATOR_MS = 10000,
+	GRACE_MS = 200,
+	AWAY_MS = 1000,
+	COMMIT_LEAST_MS = 1000
+};
 
 struct db {
 	struct db_options options;
@@ -202,7 +209,8 @@ connect_now(struct db *db)
 		"application_name", "client_encoding", NULL };
 	const char *values[] = { db->has_user ? "" : db->options.role, db->options.url,
 		db->session, db->options.application, "UTF8", NULL };
-	int64_t deadline = clock_mono() + CONNECT_MS * 1000;
+	int64_t deadline =
+	    clock_mono() + (db->options.timeout_ms ? CONNECT_MS : OPERATOR_MS) * 1000;
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
 	if (clock_mono() < db->away_until)

@@ -41,16 +41,26 @@ shell(const char *script, char *out, size_t size)
 	return run_command(argv, out, size);
 }
 
+static bool
+relay_is_there(void *ws) /* until it has Redis, it answers 503 */
+{
+	*(struct ws **)ws = WS_OPEN(.path = "/live");
+	if ((*(struct ws **)ws)->status == 101)
+		return true;
+	ws_free(*(struct ws **)ws);
+	return false;
+}
+
 static struct ws *
 listening(const char *token)
 {
 	struct answer a = CALL("POST", "/api/v1/live/token", .token = token);
-	struct ws *ws = WS_OPEN(.path = "/live");
+	struct ws *ws;
 	char hello[2048];
 	struct ws_frame f;
 
 	cr_assert_eq(a.status, 200);
-	cr_assert(ws != NULL && ws->status == 101);
+	cr_assert(wait_until(relay_is_there, &ws, 5));
 	snprintf(hello, sizeof(hello), "{\"type\":\"hello\",\"token\":\"%s\"}",
 	    text_at(&a, "data.token"));
 	forget(&a);
