@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "queue/schedule_state.h"
+#include "service/health.h"
 #include "store/cron.h"
 #include "store/user.h"
 
@@ -26,17 +27,10 @@ admin_acts(struct request *r, const char *act, const char *queue, const char *jo
 enum err
 admin_asked(struct request *r, enum err e)
 {
-	static const char *const refusals[] = { "NOPERM", "OOM", "LOADING", "BUSY", "READONLY",
-		"MISCONF" };
-	struct span story = span_of(r->scope.fault.story);
+	bool refused =
+	    e == ERR_INTERNAL && health_of_redis(e, &r->scope.fault) != HEALTH_BROKEN;
 
-	if (e != ERR_INTERNAL || !span_starts(story, SPAN("Redis: ")))
-		return e;
-	story = (struct span){ story.ptr + 7, story.len - 7 };
-	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
-		if (span_starts(story, span_of(refusals[i])))
-			return ERR_AWAY;
-	return e;
+	return refused ? ERR_AWAY : e;
 }
 
 enum err

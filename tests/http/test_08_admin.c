@@ -136,6 +136,27 @@ Test(admin, paused_and_drained)
 }
 
 static void
+redis_config(const char *words)
+{
+	char command[512], out[256];
+	const char *argv[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "redis-cli -s '%s/run/redis.sock' CONFIG SET %s",
+	    stack_dir(), words);
+	cr_assert_eq(run_command(argv, out, sizeof(out)), 0, "%s: %s", words, out);
+	cr_assert_str_eq(out, "OK", "%s", words);
+}
+
+/* What Redis refuses for its own sake is no fault of ours: come again. */
+Test(admin, refused_by_redis)
+{
+	redis_config("min-replicas-to-write 1");
+	expect_call("POST", QUEUE_PATH "/pause", NULL, 503);
+	redis_config("min-replicas-to-write 0");
+	expect_call("POST", QUEUE_PATH "/resume", NULL, 200);
+}
+
+static void
 expect_limits(const char *body, long long concurrency, long long rate, long long rate_ms)
 {
 	struct answer a = call("PATCH", QUEUE_PATH, body);
