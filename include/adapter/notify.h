@@ -9,7 +9,6 @@ void notify_reloading(void);
 /* It takes at most so many milliseconds, whatever TimeoutStopSec says. */
 void notify_stopping(int64_t within_ms);
 void notify_watchdog(void);
-void notify_status(const char *text);
 
 /* Microseconds within which notify_watchdog() is expected; 0: not at all. */
 int64_t notify_watchdog_interval(void);

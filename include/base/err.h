@@ -32,6 +32,10 @@ struct err_row {
 
 const struct err_row *err_row(enum err e);
 
+/* Trouble that is over by itself (a server is away, a lock was another's): whoever met it has done
+ * nothing wrong, and may come again. */
+bool err_passes(enum err e);
+
 enum { FAULT_FIELDS_MAX = 32, FAULT_STORY_MAX = 512 };
 
 /* One faulty field: `field` is a JSON Pointer into the body or `?name`. */

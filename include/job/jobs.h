@@ -12,9 +12,6 @@ extern const size_t job_count;
 #include "job/jobs.def"
 #undef JOB
 
-/* The row of that name, or NULL. */
-const struct job_row *job_find(const char *name);
-
 /* What the syncs count; before fork. */
 struct counter_file;
 void github_counters(struct counter_file *stats);

@@ -33,12 +33,6 @@ notify_watchdog(void)
 	sd_notify(0, "WATCHDOG=1");
 }
 
-void
-notify_status(const char *text)
-{
-	sd_notifyf(0, "STATUS=%s", text);
-}
-
 int64_t
 notify_watchdog_interval(void)
 {

@@ -22,6 +22,12 @@ err_row(enum err e)
 	return &rows[e];
 }
 
+bool
+err_passes(enum err e)
+{
+	return e == ERR_AWAY || e == ERR_BUSY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
+}
+
 void
 fault_reset(struct fault *f)
 {

@@ -83,13 +83,6 @@ later(struct job *job, const struct sync *s)
 	return job_snooze(job, wait > 0 ? wait : 1);
 }
 
-/* As the runner has it: such an end uses up no attempt. */
-static bool
-is_innocent(enum err e)
-{
-	return e == ERR_AWAY || e == ERR_BUSY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
-}
-
 /* The sync's end as the job's. */
 static enum err
 ended(struct job *job, struct sync *s, enum err e)
@@ -99,8 +92,8 @@ ended(struct job *job, struct sync *s, enum err e)
 		    (long long)s->github.requests, (long long)s->github.not_modified,
 		    (long long)s->github.budget.remaining);
 	if (e != OK) {
-		(void)!sync_broke(
-		    s, !is_innocent(e) && job->attempts + 1 >= job->row->attempts);
+		/* The runner counts no attempt of what passes. */
+		(void)!sync_broke(s, !err_passes(e) && job->attempts + 1 >= job->row->attempts);
 		return e;
 	}
 	job->result = s->result.words;

@@ -16,15 +16,6 @@ const struct job_row jobs[] = {
 
 const size_t job_count = sizeof(jobs) / sizeof(*jobs);
 
-const struct job_row *
-job_find(const char *name)
-{
-	for (size_t i = 0; i < job_count; i++)
-		if (strcmp(jobs[i].name, name) == 0)
-			return &jobs[i];
-	return NULL;
-}
-
 bool
 jobs_tune(const char *options, struct job_row *rows)
 {

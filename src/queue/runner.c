@@ -131,10 +131,8 @@ handle(struct job *job, struct span data)
 static void
 excuse(struct job *job, enum err e)
 {
-	bool innocent =
-	    e == ERR_AWAY || e == ERR_BUSY || e == ERR_RETRY || e == ERR_UNKNOWN_COMMIT;
-
-	if (!innocent || job->end != END_FAIL || clock_now() / 1000 - job->added_ms > DAY_MS)
+	if (!err_passes(e) || job->end != END_FAIL ||
+	    clock_now() / 1000 - job->added_ms > DAY_MS)
 		return;
 	job->end = END_SNOOZE;
 	job->delay_ms = AWAY_MS + clock_mono() % AWAY_MS;
