@@ -57,8 +57,13 @@ def receive(live, stream):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+    if len(sys.argv) != 3 or not sys.argv[1].isdigit():
         raise SystemExit(__doc__)
-    live, stream = connect(int(sys.argv[1]), sys.argv[2])
-    while (message := receive(live, stream)) is not None:
-        print(json.dumps(message, ensure_ascii=False), flush=True)
+    try:
+        live, stream = connect(int(sys.argv[1]), sys.argv[2])
+        while (message := receive(live, stream)) is not None:
+            print(json.dumps(message, ensure_ascii=False), flush=True)
+    except KeyboardInterrupt:
+        pass
+    except OSError as wrong:
+        raise SystemExit("listen: %s" % wrong)

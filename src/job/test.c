@@ -54,8 +54,10 @@ job_test_hang(struct job *job)
 	TRY(allowed(job));
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
-	if (in->deaf)
+	if (in->deaf) {
 		sigprocmask(SIG_BLOCK, &term, NULL);
+		TRY(job_progress(job, 0, "deaf"));
+	}
 	for (;;)
 		pause();
 }

@@ -60,14 +60,20 @@ Test(control, cancel_of_a_running_job)
 }
 
 /* One that holds SIGTERM off is killed; one that asks whether it is wanted still, ends itself. */
+static bool
+says_something(void *id)
+{
+	return *VIEW(id).progress != '\0';
+}
+
 Test(control, cancel_of_deaf_ones)
 {
 	double began;
 
 	ADD("stubborn", "test.hang", DATA("{\"deaf\":true}"));
 	ADD("polite", "test.talk", DATA("{\"deaf\":true,\"times\":1000,\"ms\":20}"));
-	EXPECT("stubborn", "active", 5);
-	EXPECT("polite", "active", 5);
+	cr_assert(wait_until(says_something, "stubborn", 5), "active and deaf");
+	cr_assert(wait_until(says_something, "polite", 5));
 	began = seconds_now();
 	cancel("stubborn");
 	cancel("polite");
