@@ -343,6 +343,7 @@ Test(github, left_alone_while_it_does_not_answer)
 	int64_t now = clock_now();
 
 	g.breaker = &breaker;
+	clock_set(now); /* however long the tries take */
 	for (int i = 0; i < 10; i++)
 		say(NULL, 502, NULL, "");
 	for (int i = 0; i < 4; i++) { /* three tries each */
