@@ -25,19 +25,25 @@ with recursive hop as (
 select target from hop where target is not null;
 
 -- What has not arrived: rows without a batch, of which at most 100,000 are counted, and those of
--- batches that Redis is not known to have taken.
+-- batches that Redis is not known to have taken. The first row of each target is its oldest.
 -- name: outbox_count() :one=outbox_count
-with fresh as (
-  select created_at from outbox where batch is null limit 100000
+with recursive hop as (
+  (select target, created_at from outbox where batch is null order by target, id limit 1)
+  union all
+  select n.target, n.created_at from hop cross join lateral (
+    select o.target, o.created_at from outbox o where o.batch is null and o.target > hop.target
+    order by o.target, o.id limit 1) n
+), fresh as (
+  select from outbox where batch is null limit 100000
 ), stamped as (
   select o.created_at from outbox_target t cross join lateral (
     select coalesce((select s.batch from outbox s where s.target = t.target
       and s.batch is not null and s.sent_at is not null order by s.batch desc limit 1), 0) as sent) l
   join outbox o on o.target = t.target and o.batch is not null and o.batch > l.sent
 )
-select count(*) as count,
-  coalesce(extract(epoch from now() - min(created_at)) * 1000, 0)::bigint as oldest_ms
-from (select created_at from fresh union all select created_at from stamped) w;
+select (select count(*) from fresh) + (select count(*) from stamped) as count,
+  coalesce(extract(epoch from now() - least((select min(created_at) from hop),
+    (select min(created_at) from stamped))) * 1000, 0)::bigint as oldest_ms;
 
 -- Gives the first rows that wait the target's next number: at most 500, and no more than
 -- 4 MiB unless one row alone is bigger. No rows: no number is used up.

@@ -242,6 +242,13 @@ Test(plan, g_outbox_waiting)
 	    "and o.id in (select id from outbox where batch is null order by id limit 3)");
 	cr_expect(wait_until(measured, "\ncodegram_outbox_waiting_rows 5\n", 10));
 	cr_expect_not(measured("\ncodegram_outbox_oldest_milliseconds 0\n"));
+	/* however many are counted, the oldest of any target is seen */
+	sql("insert into outbox (kind, target, name, room, data) select 'event', 'a', 'x', "
+	    "'admin', '{}' from generate_series(1, 100001)");
+	sql("insert into outbox (kind, target, name, room, data, created_at) values ('event', "
+	    "'z', 'x', 'admin', '{}', now() - interval '1 day')");
+	cr_expect(wait_until(measured, "\ncodegram_outbox_oldest_milliseconds 864", 10));
+	sql("delete from outbox where target in ('a', 'z')");
 	stack_part("start-part", "redis");
 	cr_expect(wait_until(measured, "\ncodegram_outbox_waiting_rows 0\n", 10));
 	cr_expect(measured("\ncodegram_outbox_oldest_milliseconds 0\n"));
