@@ -19,3 +19,8 @@ select u.id, u.username, coalesce(u.full_name, '') as full_name, coalesce(u.emai
   u.snippets_count, u.followers_count, u.following_count
 from users u left join github_connections g on g.user_id = u.id
 where u.username_key = plain_lower(:username);
+
+-- Back among the others, with the sessions whose tokens say admin; nothing of who is none.
+-- name: user_admin_off(id uuid) :many=session_ended
+with off as (update users set role = 'user' where id = :id and role = 'admin' returning id)
+select e.id, e.seconds from off, end_sessions(off.id, null, null, 'account') e;

@@ -1,9 +1,10 @@
-/* users: a person as operators see one. */
+/* users: a person as operators see one, and who of them is an admin. */
 #include <stdio.h>
 
 #include "base/buf.h"
 #include "ctl/words.h"
 #include "store/operator.h"
+#include "store/user.h"
 
 /* A member whose name ends like that is a time in seconds. */
 static bool
@@ -78,19 +79,63 @@ print_user(const struct ctl *ctl, const struct user_shown *user)
 	buf_free(&b);
 }
 
-int
-command_users(struct ctl *ctl, int argc, char **argv)
+static int
+failed(struct ctl *ctl, enum err e, const char *username, const char *doing)
+{
+	if (e == ERR_NOT_FOUND)
+		fault(&ctl->scope.fault, e, "there is no user %s", username);
+	return ctl_failed(ctl, e, doing);
+}
+
+static int
+show(struct ctl *ctl, int argc, char **argv)
 {
 	struct user_shown user;
 	enum err e;
 
-	if (argc != 3)
+	if (argc != 1)
 		return ctl_usage(ctl, "show wants one username");
-	e = q_user_shown(ctl_db(ctl, "codegram-ctl"), argv[2], &user);
-	if (e == ERR_NOT_FOUND)
-		fault(&ctl->scope.fault, e, "there is no user %s", argv[2]);
-	if (e != OK)
-		return ctl_failed(ctl, e, "nobody is shown");
+	if ((e = q_user_shown(ctl_db(ctl, "codegram-ctl"), argv[0], &user)) != OK)
+		return failed(ctl, e, argv[0], "nobody is shown");
 	print_user(ctl, &user);
 	return CTL_OK;
+}
+
+/* Who was one has tokens that say so: their sessions end with the role. The relay hears of it, and
+ * Redis, by the scheduler. */
+static int
+admin(struct ctl *ctl, int argc, char **argv)
+{
+	bool on = argc == 2 && strcmp(argv[1], "on") == 0;
+	struct session_ended *ended;
+	struct user_head user;
+	size_t count = 0;
+	struct db *db;
+	enum err e;
+
+	if (!on && (argc != 2 || strcmp(argv[1], "off") != 0))
+		return ctl_usage(ctl, "admin wants one username, and on or off");
+	db = ctl_db(ctl, "codegram-ctl");
+	e = q_user_by_name(db, argv[0], &user);
+	if (e == OK)
+		e = on ? q_user_set_role(db, user.id, "admin")
+		       : q_user_admin_off(db, user.id, &ended, &count);
+	if (e != OK)
+		return failed(ctl, e, argv[0], "nothing was changed");
+	if (ctl->json)
+		printf("{\"username\":\"%s\",\"role\":\"%s\",\"sessions_ended\":%zu}\n",
+		    user.username, on ? "admin" : "user", count);
+	else if (on)
+		printf("%s is an admin\n", user.username);
+	else
+		printf("%s is no admin; sessions ended: %zu\n", user.username, count);
+	return CTL_OK;
+}
+
+int
+command_users(struct ctl *ctl, int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "admin") == 0)
+		return admin(ctl, argc - 2, argv + 2);
+	return show(ctl, argc - 2, argv + 2);
 }

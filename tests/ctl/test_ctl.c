@@ -72,6 +72,41 @@ Test(ctl, token)
 	    1);
 }
 
+static bool
+is_out(void *token)
+{
+	struct answer a = CALL("GET", "/api/v1/auth/me", .token = token);
+	bool out_now = a.status == 401;
+
+	forget(&a);
+	return out_now;
+}
+
+/* The role goes, and the tokens that say it; of who is none, nothing. */
+Test(ctl, an_admin_no_more)
+{
+	char token[4096];
+	struct answer a;
+
+	cr_assert_eq(stack_ctl(token, sizeof(token), "token", "fallen", "--create", NULL), 0);
+	cr_expect_eq(stack_ctl(out, sizeof(out), "users", "admin", "fallen", "off", NULL), 0);
+	cr_expect_str_eq(out, "fallen is no admin; sessions ended: 0");
+	cr_expect_eq(stack_ctl(out, sizeof(out), "users", "admin", "Fallen", "on", NULL), 0);
+	cr_expect_str_eq(out, "fallen is an admin");
+	cr_assert_eq(stack_ctl(token, sizeof(token), "token", "fallen", NULL), 0);
+	a = CALL("GET", "/api/v1/admin/queues", .token = token);
+	cr_expect_eq(a.status, 200);
+	forget(&a);
+	cr_expect_eq(
+	    stack_ctl(out, sizeof(out), "users", "admin", "fallen", "off", "--json", NULL), 0);
+	cr_expect_str_eq(
+	    out, "{\"username\":\"fallen\",\"role\":\"user\",\"sessions_ended\":2}");
+	cr_expect_eq(stack_count("select count(*) from users where username = 'fallen' and "
+	                         "role = 'admin'"),
+	    0);
+	cr_expect(wait_until(is_out, token, 20));
+}
+
 Test(ctl, expired_token)
 {
 	struct answer a;
