@@ -13,6 +13,7 @@ extern const struct rule rule_word;      /* of a query: no blank at its ends */
 extern const struct rule rule_job_id;    /* what can be read again by its path */
 extern const struct rule rule_language;  /* a name of model/language.def */
 extern const struct rule rule_secret;    /* a key of 32 bytes at least */
+extern const struct rule rule_redis_url; /* what adapter/redis.c can dial */
 extern const struct rule rule_return_to; /* a path of the frontend, nothing else */
 extern const struct rule rule_level;     /* log levels */
 extern const struct rule rule_telling;   /* types of notifications without an actor */

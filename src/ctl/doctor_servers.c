@@ -133,6 +133,8 @@ doctor_redis(struct doctor *d)
 		[HEALTH_BUSY] = "a script runs too long: SCRIPT KILL",
 		[HEALTH_BROKEN] = "its log says more",
 	};
+	static const char socket[] = "run this as root or as the user codegram-ctl: its socket "
+	                             "is open to its own group alone";
 	static struct redis_options options;
 	const struct settings *s = d->ctl->settings;
 	struct redis *redis;
@@ -143,8 +145,11 @@ doctor_redis(struct doctor *d)
 	if ((redis = redis_make(&options)) != NULL)
 		h = health_redis(redis, d->scope);
 	if (h != HEALTH_OK)
-		doctor_say(d, ERROR, "redis", mend[h] ? mend[h] : "", "%s: %s", health_word(h),
-		    d->scope->fault.story);
+		doctor_say(d, ERROR, "redis",
+		    h == HEALTH_DENIED && d->scope->fault.code[0] == '\0' ? socket
+		    : mend[h]                                             ? mend[h]
+		                                                          : "",
+		    "%s: %s", health_word(h), d->scope->fault.story);
 	if (h != HEALTH_OK && h != HEALTH_FULL && h != HEALTH_READ_ONLY) {
 		redis_free(redis);
 		return;

@@ -104,6 +104,23 @@ secret_ok(struct span text)
 	return text.len >= 32;
 }
 
+static bool
+redis_url_ok(struct span text)
+{
+	struct span host, port = text;
+	int64_t number = 1;
+
+	if (span_starts(text, SPAN("unix:///")))
+		return true;
+	if (!span_starts(text, SPAN("redis://")))
+		return false;
+	port = (struct span){ text.ptr + 8, text.len - 8 };
+	port = span_cut(&port, '/');
+	host = span_cut(&port, ':');
+	return host.len > 0 && host.len < 256 &&
+	       (port.ptr == NULL || (span_int(port, &number) && number > 0 && number < 65536));
+}
+
 bool
 username_ok(struct span text)
 {
@@ -210,6 +227,8 @@ const struct rule rule_language = { "UNKNOWN_LANGUAGE", "is not a language of GE
 	language_ok, NULL, false };
 const struct rule rule_secret = { "TOO_SHORT", "must have at least 32 bytes", secret_ok, NULL,
 	false };
+const struct rule rule_redis_url = { "BAD_URL", "is neither unix:///PATH nor redis://HOST:PORT",
+	redis_url_ok, NULL, false };
 
 const struct rule rule_return_to = { "BAD_PATH", "must be a path below the frontend, from /",
 	return_to_ok, NULL, false };

@@ -26,14 +26,17 @@ static const struct meaning states[] = { { "25006", HEALTH_READ_ONLY },
 	{ "28", HEALTH_DENIED }, { "42501", HEALTH_DENIED }, { "42883", HEALTH_OUTDATED },
 	{ "42P01", HEALTH_OUTDATED } };
 
+/* EACCES, of a socket that is not for us. */
+#define DENIED "Permission denied"
+
 /* libpq tells no SQLSTATE of a connection that was refused. */
 static const struct meaning refusals[] = { { "authentication failed", HEALTH_DENIED },
 	{ "no pg_hba.conf entry", HEALTH_DENIED }, { "\" does not exist", HEALTH_DENIED },
 	{ "no password supplied", HEALTH_DENIED }, { "not permitted to log in", HEALTH_DENIED },
-	{ "permission denied", HEALTH_DENIED }, { "starting up", HEALTH_STARTING },
-	{ "shutting down", HEALTH_STARTING }, { "recovery mode", HEALTH_STARTING },
-	{ "not yet accepting", HEALTH_STARTING }, { "too many c", HEALTH_BUSY },
-	{ "remaining connection slots", HEALTH_BUSY } };
+	{ "permission denied", HEALTH_DENIED }, { DENIED, HEALTH_DENIED },
+	{ "starting up", HEALTH_STARTING }, { "shutting down", HEALTH_STARTING },
+	{ "recovery mode", HEALTH_STARTING }, { "not yet accepting", HEALTH_STARTING },
+	{ "too many c", HEALTH_BUSY }, { "remaining connection slots", HEALTH_BUSY } };
 
 /* The first word of Redis's error. */
 static const struct meaning words[] = { { "OOM", HEALTH_FULL }, { "MISCONF", HEALTH_FULL },
@@ -76,6 +79,8 @@ health_of_redis(enum err e, const struct fault *f)
 {
 	if (e == OK)
 		return HEALTH_OK;
+	if (f->code[0] == '\0' && strstr(f->story, DENIED) != NULL)
+		return HEALTH_DENIED;
 	return meant_by(
 	    f->code, words, COUNT(words), e == ERR_AWAY ? HEALTH_AWAY : HEALTH_BROKEN);
 }

@@ -212,12 +212,18 @@ doctor_is_well(void *unused)
 /* A wrong password is not "start it", and who takes no writes is not well. */
 Test(ctl, doctor_and_refusals)
 {
+	char path[600];
+
 	redis_cli("CONFIG SET maxmemory 1");
 	DOCTOR(1, "full: Redis: OOM", "raise maxmemory");
 	redis_cli("CONFIG SET maxmemory 0");
 	redis_cli("REPLICAOF 127.0.0.1 1");
 	DOCTOR(1, "read_only: Redis: READONLY", "REPLICAOF NO ONE");
 	redis_cli("REPLICAOF NO ONE");
+	snprintf(path, sizeof(path), "%s/run/redis.sock", stack_dir());
+	cr_assert_eq(chmod(path, 0), 0);
+	DOCTOR(1, "denied: Redis: connecting: Permission denied", "open to its own group");
+	chmod(path, 0770);
 	redis_cli("ACL SETUSER codegram-ctl resetpass '>another'");
 	DOCTOR(1, "denied: Redis: AUTH: WRONGPASS", "REDIS_PASSWORD must be");
 	stack_part("restart-part", "redis"); /* reads its users anew */

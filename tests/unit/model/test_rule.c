@@ -367,6 +367,16 @@ Test(rule, usernames)
 	cr_assert_not(username_ok(SPAN("a\0b")));
 }
 
+/* What can be dialled, nothing else. */
+Test(rule, redis_urls)
+{
+	cr_assert(rule_redis_url.ok(SPAN("unix:///run/redis.sock")));
+	cr_assert(rule_redis_url.ok(SPAN("redis://localhost:6379/0")));
+	cr_assert_not(rule_redis_url.ok(SPAN("http://x")));
+	cr_assert_not(rule_redis_url.ok(SPAN("redis://:secret@host:6379")));
+	cr_assert_not(rule_redis_url.ok(SPAN("/run/redis.sock")));
+}
+
 Test(rule, secrets_are_counted_in_bytes)
 {
 	cr_assert(rule_secret.ok(SPAN("0123456789abcdef0123456789abcdef")));

@@ -19,6 +19,8 @@ static const struct {
 	{ ERR_AWAY, "", "connecting: FATAL:  no pg_hba.conf entry for host \"1\"", "denied" },
 	{ ERR_AWAY, "", "connecting: FATAL:  the database system is starting up", "starting" },
 	{ ERR_AWAY, "", "connecting: FATAL:  sorry, too many clients already", "busy" },
+	{ ERR_AWAY, "", "connecting: connection to server on socket failed: Permission denied",
+	    "denied" },
 	{ ERR_AWAY, "25006", "cannot execute UPDATE in a read-only transaction", "read_only" },
 	{ ERR_AWAY, "53100", "could not extend file", "full" },
 	{ ERR_AWAY, "57P01", "terminating connection", "starting" },
@@ -68,4 +70,12 @@ Test(health, of_redis)
 		cr_expect_str_eq(health_word(health_of_redis(of_redis[i].e, &f)),
 		    of_redis[i].word, "%s", of_redis[i].code);
 	}
+}
+
+/* No word of Redis's: its socket is not for us. */
+Test(health, of_redis_behind_a_socket)
+{
+	struct fault f = { .story = "Redis: connecting: Permission denied" };
+
+	cr_expect_eq(health_of_redis(ERR_AWAY, &f), HEALTH_DENIED);
 }
