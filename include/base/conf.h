@@ -15,6 +15,7 @@ enum { CONF_FINDINGS_MAX = 32 };
 struct conf_findings {
 	const char *text[CONF_FINDINGS_MAX];
 	size_t count; /* further ones are not kept */
+	int unread;   /* why the file was not: an errno; 0: it was, or needn't be there */
 };
 
 struct conf {
@@ -24,9 +25,10 @@ struct conf {
 	struct conf_findings *findings; /* NULL: the first fault ends the load */
 };
 
-/* With `findings` a fault goes there, its key keeps the fallback, and the load goes on. A
- * missing file is an error only when `must_exist`. Texts live in the scope's arena. Unknown
- * keys in the file are faults, so a typo is never dropped silently. */
+/* With `findings` a fault goes there, its key keeps the fallback, and the load goes on; a file that
+ * can't be read is the only one then, and all keys have their fallbacks. A missing file is an error
+ * only when `must_exist`. Texts live in the scope's arena. Unknown keys in the file are faults, so
+ * a typo is never dropped silently. */
 enum err conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope);
 
 const char *conf_origin_name(enum conf_origin o);

@@ -11,8 +11,8 @@
  * process makes a signalfd of its own. */
 int proc_signals(void);
 
-/* Of the three standard streams those that were closed lead to nowhere from now on; else the next
- * connection would become one of them, and be written to. */
+/* Of the three standard streams those that were closed are taken: the next connection would become
+ * one of them, and be written to. Reading there finds the end, writing fails as it did before. */
 void proc_keep_standard(void);
 
 /* The next pending signal of `signal_fd`, or 0. */

@@ -21,6 +21,10 @@ extern const char program_commit[];
 _Noreturn void program_word(int option, const char *help);
 _Noreturn void program_usage(const char *what);
 
+/* Whether all of the output is out: a script must not go on with half of what it asked for. Says
+ * why not, with `word` behind the program's name; who reads no further knows. */
+bool program_written(const char *word);
+
 /* Reads the configuration; on a reload only RELOAD keys take their new value. False: logged,
  * and what was there stays. `path` NULL: the default place, which may be empty. */
 bool program_load(struct program *p, const char *path);

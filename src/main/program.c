@@ -15,6 +15,17 @@
 
 enum { ARENA_FIRST = 64 * KIB, ARENA_CEILING = 64 * KIB * KIB };
 
+bool
+program_written(const char *word)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	if (errno != EPIPE)
+		fprintf(stderr, "%s%s%s: not all could be written: %s\n",
+		    program_invocation_short_name, *word ? " " : "", word, strerror(errno));
+	return false;
+}
+
 void
 program_word(int option, const char *help)
 {
@@ -25,7 +36,9 @@ program_word(int option, const char *help)
 		    program_commit, *program_commit ? ")" : "");
 	else
 		fputs("Try --help.\n", stderr);
-	exit(option == 'h' || option == 'V' ? 0 : 2);
+	if (option != 'h' && option != 'V')
+		exit(2);
+	exit(program_written("") ? 0 : 1);
 }
 
 void

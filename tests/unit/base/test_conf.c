@@ -1,6 +1,7 @@
 /* conf: which source wins, and that no mistake in them passes silently. */
 #include "base/conf.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -244,6 +245,7 @@ Test(conf, the_file_may_be_missing_or_not)
 	cr_assert_not_null(strstr(scope.fault.story, "no such file"));
 	next_row();
 	cr_assert_eq(conf_load(&conf, dir, false, &scope), ERR_INVALID, "a folder");
+	cr_assert_not_null(strstr(scope.fault.story, ": Is a directory"));
 	if (geteuid() == 0)
 		return;
 	put("conf", SPAN("NEEDED=x\n"));
@@ -251,6 +253,21 @@ Test(conf, the_file_may_be_missing_or_not)
 	next_row();
 	cr_assert_eq(
 	    conf_load(&conf, path, false, &scope), ERR_INVALID, "one that can't be read");
+}
+
+/* Whoever gathers findings gets that one alone, and all keys their fallbacks. */
+Test(conf, an_unread_file_is_the_only_finding)
+{
+	struct conf_findings f = { .count = 0 };
+	struct conf c = conf;
+
+	setenv("PLAIN", "of the environment", 1);
+	c.findings = &f;
+	cr_assert_eq(conf_load(&c, "/nowhere/at/all", true, &scope), OK);
+	cr_assert_eq(f.count, 1);
+	cr_assert_str_eq(f.text[0], "/nowhere/at/all: no such file");
+	cr_assert_eq(f.unread, ENOENT);
+	cr_assert_str_eq(out.PLAIN, "fallback");
 }
 
 Test(conf, lines_of_windows)
