@@ -50,6 +50,12 @@ struct db *ctl_db(struct ctl *ctl, const char *role);
 int ctl_failed(struct ctl *ctl, enum err e, const char *doing);
 int ctl_usage(struct ctl *ctl, const char *what);
 
+/* The one word that is a username; CTL_OK, or CTL_USAGE: said. */
+int ctl_person(struct ctl *ctl, int count, char **word, const char **out);
+
+/* The life of a token, at most that of a session; likewise. */
+int ctl_seconds(struct ctl *ctl, const char *text, int64_t *out);
+
 /* Prints a text of strangers': nothing that controls or turns the line reaches the terminal. At
  * most `points` code points, 0: all. */
 void ctl_put(const char *text, size_t points);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/unicode.h"
+#include "model/rule.h"
 #include "store/statements.h"
 
 const struct command commands[] = {
@@ -45,8 +46,13 @@ ctl_failed(struct ctl *ctl, enum err e, const char *doing)
 	    *story       ? story
 	    : f->message ? f->message
 	                 : err_row(e)->message);
-	for (size_t i = 0; i < f->count; i++)
-		fprintf(stderr, "  %s %s\n", f->fields[i].field, f->fields[i].message);
+	for (size_t i = 0; i < f->count; i++) {
+		const struct fault_field *field = &f->fields[i];
+		fprintf(stderr, "  %s %s", field->field, field->message);
+		if (strncmp(field->code, "TOO_", 4) == 0)
+			fprintf(stderr, " (%lld)", (long long)field->limit);
+		fputc('\n', stderr);
+	}
 	return CTL_FAILED;
 }
 
@@ -56,6 +62,34 @@ ctl_usage(struct ctl *ctl, const char *what)
 	fprintf(stderr, "%scodegramctl %s: %s\nTry codegramctl %s --help.\n",
 	    log_mark(LEVEL_ERROR), ctl->name, what, ctl->name);
 	return CTL_USAGE;
+}
+
+int
+ctl_person(struct ctl *ctl, int count, char **word, const char **out)
+{
+	if (count != 1)
+		return ctl_usage(ctl, "wants one username");
+	if (!username_ok(span_of(word[0])))
+		return ctl_usage(ctl, arena_format(ctl->scope.arena,
+		                          "%s is no username: that is a-z, 0-9 and single "
+		                          "hyphens between them, at most 39 in all",
+		                          word[0]));
+	*out = word[0];
+	return CTL_OK;
+}
+
+int
+ctl_seconds(struct ctl *ctl, const char *text, int64_t *out)
+{
+	const struct form *form = ctl->conf->form;
+	int session = field_find(form, SPAN("SESSION_SECONDS"));
+	int64_t most = session < 0 ? 1 : form->fields[session].max;
+
+	if (span_int(span_of(text), out) && *out >= 1 && *out <= most)
+		return CTL_OK;
+	return ctl_usage(ctl, arena_format(ctl->scope.arena,
+	                          "--seconds wants a whole number from 1 to %lld, not %s",
+	                          (long long)most, text));
 }
 
 enum { LINE_EVERY = 5 * 1000 * 1000, BAR_EVERY = 100 * 1000, BAR_WIDTH = 40 };

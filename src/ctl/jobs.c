@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "ctl/words.h"
 #include "queue/tune.h"
 
 /* LIST_MAX: one call tells of them all, and Redis does nothing else meanwhile. */
@@ -171,6 +172,19 @@ take_words(struct jobs *w, size_t verb, int count, char **word)
 	return true;
 }
 
+/* How the verb is called. */
+static const char *
+call_of(const struct jobs *w, const char *verb)
+{
+	const struct ctl_verb *row = ctl_verbs;
+
+	while (row->command != NULL &&
+	       (strcmp(row->command, "jobs") != 0 || strcmp(row->name, verb) != 0))
+		row++;
+	return arena_format(w->scope->arena, "wants: codegramctl jobs %s %s", verb,
+	    row->command ? row->arguments : "");
+}
+
 /* What take_words() did not take. */
 static const char *
 wrong_words(const struct jobs *w, size_t verb, int count, const char *first)
@@ -181,8 +195,7 @@ wrong_words(const struct jobs *w, size_t verb, int count, const char *first)
 
 	if (verbs[verb].queue == NO_QUEUE || named ||
 	    (verbs[verb].queue == MAY_QUEUE && count <= verbs[verb].most))
-		return arena_format(w->scope->arena, "%s: too few words behind it, or too many",
-		    verbs[verb].name);
+		return call_of(w, verbs[verb].name);
 	for (size_t i = 0; i < QUEUE_COUNT && at < sizeof(names); i++)
 		at += (size_t)snprintf(
 		    names + at, sizeof(names) - at, "%s%s", i ? ", " : "", queues[i].name);
@@ -209,6 +222,16 @@ tune_rows(struct jobs *w)
 	}
 	fault_reset(&w->scope->fault);
 	return true;
+}
+
+/* What that option's value looks like. */
+static const char *
+value_of(const char *option)
+{
+	for (const struct ctl_option *o = ctl_options; o->command != NULL; o++)
+		if (strcmp(o->command, "jobs") == 0 && strcmp(o->name, option) == 0)
+			return o->value;
+	return "?";
 }
 
 static int
@@ -243,9 +266,10 @@ command_jobs(struct ctl *ctl, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, &which)) != -1) {
 		if (!take_option(&w, c, options[which].name))
 			return c == '?' ? ctl_usage(ctl, "no such option, or without its value")
-			                : ctl_usage(ctl, arena_format(w.scope->arena,
-			                                     "--%s does not take %s",
-			                                     options[which].name, optarg));
+			                : ctl_usage(ctl,
+			                      arena_format(w.scope->arena,
+			                          "--%s wants %s, not %s", options[which].name,
+			                          value_of(options[which].name), optarg));
 		w.given |= UINT64_C(1) << which;
 	}
 	if (optind == argc)

@@ -251,7 +251,8 @@ jobs_retry(struct jobs *w)
 
 	TRY(jobs_find(w, &v));
 	TRY(explained(w, queue_retry(w->redis, v.queue, v.job.id, w->scope),
-	    "it has neither failed nor is delayed, or another one of its unique key is there"));
+	    "it has not failed, was not cancelled and is not delayed, or another one of its "
+	    "unique key is there"));
 	return tell(w, &v, "waiting");
 }
 

@@ -186,7 +186,8 @@ round_of(struct top *t)
 	e = draw(t);
 	t->failed = e != OK;
 	if (e != OK)
-		fprintf(t->terminal ? stdout : stderr, "%s\n",
+		fprintf(t->terminal ? stdout : stderr, "%s%s\n",
+		    t->terminal ? "" : "codegramctl jobs: top: ",
 		    *t->scope.fault.story ? t->scope.fault.story : err_row(e)->message);
 	else
 		t->before = t->now;

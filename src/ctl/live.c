@@ -116,11 +116,15 @@ make_token(struct ctl *ctl, const char *username, int64_t seconds, const char **
 	struct jwt_claims claims = { .session = uuid_make(), .id = uuid_make() };
 	struct user_head user;
 	struct jwt_ring ring;
+	enum err e;
 
 	if (jwt_ring_fill(&ring, s->JWT_ISSUER, "codegram-live", s->JWT_LIVE_SECRET,
 	        s->JWT_LIVE_SECRET_NEXT, s->JWT_LIVE_SECRET_PREVIOUS) != OK)
 		return fault(&ctl->scope.fault, ERR_INVALID, "JWT_LIVE_SECRET is not set");
-	TRY(q_user_by_name(db, username, &user));
+	e = q_user_by_name(db, username, &user);
+	if (e == ERR_NOT_FOUND)
+		return fault(&ctl->scope.fault, e, "there is no user %s", username);
+	TRY(e);
 	claims.subject = user.id;
 	claims.issued = clock_now() / 1000000;
 	claims.expires = claims.issued + seconds;
@@ -136,16 +140,16 @@ token(struct ctl *ctl, int argc, char **argv)
 	static const struct option options[] = { { "seconds", 1, NULL, 's' },
 		{ NULL, 0, NULL, 0 } };
 	int64_t seconds = TOKEN_SECONDS;
-	const char *text;
+	const char *text, *username;
 	enum err e;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "s:", options, NULL)) != -1)
-		if (c != 's' || !span_int(span_of(optarg), &seconds) || seconds < 1)
-			return ctl_usage(ctl, "--seconds wants a number above 0");
-	if (optind + 1 != argc || !username_ok(span_of(argv[optind])))
-		return ctl_usage(ctl, "token wants one username");
-	if ((e = make_token(ctl, argv[optind], seconds, &text)) != OK)
+		if (c != 's' || ctl_seconds(ctl, optarg, &seconds) != CTL_OK)
+			return CTL_USAGE;
+	if (ctl_person(ctl, argc - optind, argv + optind, &username) != CTL_OK)
+		return CTL_USAGE;
+	if ((e = make_token(ctl, username, seconds, &text)) != OK)
 		return ctl_failed(ctl, e, "no token was made");
 	if (ctl->json)
 		printf("{\"token\":\"%s\",\"expiresIn\":%lld}\n", text, (long long)seconds);

@@ -67,7 +67,7 @@ list(struct ctl *ctl)
 	    ctl->schedule_count, ctl->settings->SCHEDULES, &s, &count, &ctl->scope);
 
 	if (e != OK)
-		return ctl_failed(ctl, e, "cron_slot can't be read");
+		return ctl_failed(ctl, e, "the schedules can't be read");
 	if (ctl->json)
 		print_json(s, count);
 	else

@@ -8,7 +8,6 @@
 #include "adapter/jwt.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "model/rule.h"
 #include "store/session.h"
 #include "store/user.h"
 
@@ -95,7 +94,8 @@ make_token(struct ctl *ctl, const struct wish *wish, struct made *made)
 	return jwt_mint(&ring, claims, &made->access, &ctl->scope);
 }
 
-static bool
+/* CTL_OK, or CTL_USAGE: said. */
+static int
 read_wish(struct ctl *ctl, int argc, char **argv, struct wish *wish)
 {
 	static const struct option options[] = { { "create", 0, NULL, 'c' },
@@ -105,19 +105,15 @@ read_wish(struct ctl *ctl, int argc, char **argv, struct wish *wish)
 
 	wish->seconds = ctl->settings->JWT_ACCESS_SECONDS;
 	while ((c = getopt_long(argc, argv, "cars:", options, NULL)) != -1) {
-		if (c == 's' &&
-		    (!span_int(span_of(optarg), &wish->seconds) || wish->seconds < 1))
-			return false;
+		if (c == 's' && ctl_seconds(ctl, optarg, &wish->seconds) != CTL_OK)
+			return CTL_USAGE;
 		wish->create = wish->create || c == 'c';
 		wish->admin = wish->admin || c == 'a';
 		wish->refresh = wish->refresh || c == 'r';
 		if (c == '?')
-			return false;
+			return ctl_usage(ctl, "no such option");
 	}
-	if (optind + 1 != argc || !username_ok(span_of(argv[optind])))
-		return false;
-	wish->username = argv[optind];
-	return true;
+	return ctl_person(ctl, argc - optind, argv + optind, &wish->username);
 }
 
 int
@@ -127,8 +123,8 @@ command_token(struct ctl *ctl, int argc, char **argv)
 	struct made made = { .refresh = NULL };
 	enum err e;
 
-	if (!read_wish(ctl, argc, argv, &wish))
-		return ctl_usage(ctl, "wants one username, and --seconds above 0");
+	if (read_wish(ctl, argc, argv, &wish) != CTL_OK)
+		return CTL_USAGE;
 	if ((e = make_token(ctl, &wish, &made)) != OK)
 		return ctl_failed(ctl, e, "no token was made");
 	if (ctl->json)

@@ -55,7 +55,7 @@ distance(const char *a, const char *b)
 const char *
 words_near(const char *word, const char *const *names, size_t count)
 {
-	size_t len = strlen(word), best = len < 4 ? 2 : 3;
+	size_t len = strlen(word), best = len < 5 ? 2 : 3;
 	const char *near = NULL;
 
 	for (size_t i = 0; i < count; i++) {

@@ -1,10 +1,12 @@
 /* The words of codegramctl: commands, verbs and options by their rows, help, the nearest word, what
  * is refused before anything is done, and what verbs say. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/words.h"
 #include "support/stack.h"
@@ -33,6 +35,9 @@ static const struct {
 	{ "nothing-like-it", "there are: migrate" },
 	{ "jobs", "which verb? stats list" },
 	{ "jobs lsit", "did you mean list?" },
+	{ "jobs nope", "there is no verb nope; there are: stats" },
+	{ "jobs show", "wants: codegramctl jobs show [QUEUE] ID" },
+	{ "jobs limit email --rate 30", "--rate wants N/MS|none|row, not 30" },
 	{ "jobs list --limti 5", "did you mean --limit?" },
 	{ "jobs list --limit", "--limit wants a value: N" },
 	{ "jobs list --repair", "there is no option --repair; there are: --limit" },
@@ -46,6 +51,7 @@ static const struct {
 	{ "jobs add maintenance prune '{\"more\":1}'", "/more" },
 	{ "jobs add maintenance prune '[1]'", "no JSON object" },
 	{ "jobs add maintenance prune --attempts many", "attempts" },
+	{ "jobs add maintenance prune --attempts 0", "below the least value (1)" },
 	{ "jobs purge email waiting", "only completed, failed or cancelled" },
 	{ "live", "which verb? stats publish token" },
 	{ "live publish user:1 like '{}'", "a room is user:ID" },
@@ -56,10 +62,18 @@ static const struct {
 	{ "live publish admin like \"{\\\"x\\\":\\\"$(printf %09000d 0)\\\"}\"",
 	    "more than 8 KiB" },
 	{ "live token", "one username" },
+	{ "live token ann --seconds abc", "--seconds wants a whole number from 1 to" },
+	{ "token 'a b'", "a b is no username: that is a-z, 0-9 and single hyphens" },
+	{ "token \u00fcn\u00efcode", "is no username" },
+	{ "token $(printf %060d 0)", "at most 39" },
+	{ "token ann --seconds abc", "from 1 to 31536000, not abc" },
+	{ "token ann --seconds 99999999999", "from 1 to 31536000" },
 	{ "schedules rnu github-nightly", "did you mean run?" },
 	{ "schedules run github-nigthly", "did you mean github-nightly?" },
 	{ "schedules run", "the name of a schedule" },
 	{ "users show", "one username" },
+	{ "users admin ann", "on or off" },
+	{ "users admin ann maybe", "on or off" },
 	{ "users", "which verb? show" },
 	{ "token ann --secnds 5", "did you mean --seconds?" },
 	{ "doctor --strickt", "did you mean --strict?" },
@@ -216,7 +230,12 @@ Test(words, whatever_stands_behind_the_output)
 	cr_expect_not_null(strstr(out, "not all could be written: No space left"), "%s", out);
 	cr_expect_eq(said("config | head -n 1"), 0);
 	cr_expect_null(strchr(out, '\n'), "one line, and no complaint: %s", out);
-	cr_expect_eq(said("jobs stats >&-"), 0);
+	cr_expect_eq(said("--help >/dev/full"), 1);
+	cr_expect_not_null(strstr(out, "not all could be written: No space left"), "%s", out);
+	cr_expect_eq(said("jobs list --help >/dev/full"), 1);
+	cr_expect_eq(said("--version >/dev/full"), 1);
+	cr_expect_eq(said("jobs stats >&-"), 1);
+	cr_expect_not_null(strstr(out, "Bad file descriptor"), "%s", out);
 	cr_expect_eq(said("doctor <&- 2>&-"), 0, "%s", out);
 	cr_expect_eq(said("--json jobs list email nonsense 2>/dev/null"), 2);
 	cr_expect_str_eq(out, "");
@@ -224,5 +243,54 @@ Test(words, whatever_stands_behind_the_output)
 	cr_expect_eq(said("doctor --json 2>/dev/null"), 1);
 	cr_assert_not_null(json = json_loads(out, JSON_REJECT_DUPLICATES, NULL), "%s", out);
 	json_decref(json);
+	cr_expect_eq(said("jobs top"), 1);
+	cr_expect_not_null(strstr(out, "codegramctl jobs: top: Redis: "), "%s", out);
 	stack_part("start-part", "redis");
+}
+
+/* One line says why the file is not read, and nobody judges or uses the defaults instead. */
+Test(words, a_configuration_that_is_not_there)
+{
+	static const char *const others[] = { "jobs stats", "token ann", "config" };
+	char words[64], locked[600], *end;
+
+	cr_expect_eq(said("-c /nonexistent doctor"), 1);
+	cr_expect_str_eq(out,
+	    "error    config       /nonexistent: no such file\n"
+	    "                      \u2192 name one that is there by --config, or "
+	    "write it\n1 error, 0 warnings");
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		snprintf(words, sizeof(words), "-c /nonexistent %s", others[i]);
+		cr_expect_eq(said(words), 1, "%s", words);
+		cr_expect_str_eq(out, "codegramctl: /nonexistent: no such file", "%s", words);
+	}
+	cr_expect_eq(said("-c /nonexistent help"), 0, "who needs none");
+	snprintf(locked, sizeof(locked), "%s/locked.conf", stack_dir());
+	close(open(locked, O_CREAT | O_WRONLY | O_CLOEXEC, 0));
+	cr_expect_eq(stack_ctl(out, sizeof(out), "-c", locked, "doctor", NULL), 1);
+	cr_expect(
+	    strstr(out, ": Permission denied") && strstr(out, "run this as root"), "%s", out);
+	cr_assert_not_null(end = strrchr(out, '\n'));
+	cr_expect_str_eq(end, "\n1 error, 0 warnings");
+}
+
+/* A faulty line is not answered by its default alone. */
+Test(words, config_tells_of_faults)
+{
+	setenv("API_WORKERS", "many", 1);
+	cr_expect_eq(said("config 2>/dev/null"), 1);
+	cr_expect_not_null(strstr(out, "API_WORKERS              default "), "%s", out);
+	cr_expect_eq(said("config >/dev/null"), 1);
+	cr_expect_not_null(strstr(out, "codegramctl: API_WORKERS (from the environment): "));
+	unsetenv("API_WORKERS");
+	cr_expect_eq(said("config 2>&1 >/dev/null"), 0);
+	cr_expect_str_eq(out, "");
+}
+
+Test(words, nobody_of_that_name)
+{
+	cr_expect_eq(said("live token nobody-at-all"), 1);
+	cr_expect_not_null(strstr(out, "there is no user nobody-at-all"), "%s", out);
+	cr_expect_eq(said("users admin nobody-at-all off"), 1);
+	cr_expect_not_null(strstr(out, "there is no user nobody-at-all"), "%s", out);
 }
