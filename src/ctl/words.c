@@ -71,22 +71,22 @@ words_near(const char *word, const char *const *names, size_t count)
 	return near;
 }
 
-/* Says what is not there, and what is near it. */
+/* Says what is not there, with the dashes that it was written with, and what is near it. */
 static int
 unknown(const char *of, const char *kind, const char *word, const char *const *names,
     size_t count, const char *dashes)
 {
-	const char *near = words_near(word, names, count);
+	const char *near = words_near(word, names, count), *right = *dashes ? "--" : "";
 
 	fprintf(stderr, "codegramctl%s%s: there is no %s %s", *of ? " " : "", of, kind, dashes);
 	for (; *word; word++)
 		fputc((unsigned char)*word < 0x20 || *word == 0x7f ? '?' : *word, stderr);
 	if (near != NULL)
-		fprintf(stderr, "; did you mean %s%s?\n", dashes, near);
+		fprintf(stderr, "; did you mean %s%s?\n", right, near);
 	else {
 		fputs(count ? "; there are:" : "", stderr);
 		for (size_t i = 0; i < count; i++)
-			fprintf(stderr, " %s%s", dashes, names[i]);
+			fprintf(stderr, " %s%s", right, names[i]);
 		fputc('\n', stderr);
 	}
 	fprintf(stderr, "Try codegramctl%s%s --help.\n", *of ? " " : "", of);

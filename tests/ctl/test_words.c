@@ -75,6 +75,7 @@ static const struct {
 	{ "users admin ann", "on or off" },
 	{ "users admin ann maybe", "on or off" },
 	{ "users", "which verb? show" },
+	{ "token ann -create", "no option -create; did you mean --create?" },
 	{ "token ann --secnds 5", "did you mean --seconds?" },
 	{ "doctor --strickt", "did you mean --strict?" },
 	{ "doctor now", "takes --strict alone" },
@@ -209,6 +210,9 @@ Test(words, verbs_speak)
 	cr_expect_str_eq(out, "spoken of maintenance is cancelled");
 	cr_expect_eq(said("jobs retry spoken"), 0);
 	cr_expect_str_eq(out, "spoken of maintenance is waiting");
+	cr_expect_eq(said("jobs retry spoken"), 1);
+	cr_expect_not_null(
+	    strstr(out, "has not failed, was not cancelled and is not"), "%s", out);
 }
 
 /* Piped, top is one table and ends. */
@@ -293,4 +297,11 @@ Test(words, nobody_of_that_name)
 	cr_expect_not_null(strstr(out, "there is no user nobody-at-all"), "%s", out);
 	cr_expect_eq(said("users admin nobody-at-all off"), 1);
 	cr_expect_not_null(strstr(out, "there is no user nobody-at-all"), "%s", out);
+}
+
+Test(words, schedules_without_their_database)
+{
+	setenv("DATABASE_URL", "host=/nonexistent", 1);
+	cr_expect_eq(said("schedules"), 1);
+	cr_expect_not_null(strstr(out, "the schedules can't be read: PostgreSQL"), "%s", out);
 }
