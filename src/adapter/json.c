@@ -55,8 +55,8 @@ enum err
 json_object_of(struct span text, struct json_t **out, struct scope *scope)
 {
 	json_error_t error;
-	json_t *json =
-	    json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &error);
+	json_t *json = json_loadb(text.ptr ? text.ptr : "", text.len,
+	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
 	if (json == NULL) {
 		scope->fault.message = first_mark(text);

@@ -148,6 +148,7 @@ static const struct row rows[] = {
 	    NULL, NULL },
 	{ "no such path", "GET", "/api/v1/nothing", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL,
 	    NULL },
+	{ "no path at all", "GET", "/api", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },
 	{ "no such version", "GET", "/api/v2/snippets", NOBODY, NULL, NULL, 404, "NOT_FOUND",
 	    NULL, NULL },
 	{ "slash at the end", "GET", S "/", NOBODY, NULL, NULL, 404, "NOT_FOUND", NULL, NULL },

@@ -246,6 +246,8 @@ static const struct {
 } reasons[] = {
 	{ { "", 0 }, "The body is empty" },
 	{ { "[]", 2 }, "must be a JSON object" },
+	{ { "null", 4 }, "must be a JSON object" },
+	{ { "\"x\"", 3 }, "must be a JSON object" },
 	{ { "{\"a\":1", 6 }, "it ends too early" },
 	{ { "{} x", 4 }, "something stands behind its end" },
 	{ { "{\"a\":\"\xFF\"}", 9 }, "it is not UTF-8" },
