@@ -20,7 +20,10 @@ install_packages() {
 		[[ $(cat "$NPM_DIR/installed" 2>/dev/null) == "$packages" ]] && exit 0
 		cd "$NPM_DIR"
 		[[ -f package.json ]] || echo '{"private": true}' >package.json
-		npm install --no-audit --no-fund --ignore-scripts "${@:2}" >npm.log 2>&1 </dev/null || exit 1
+		# where no network is, npm would try for many minutes
+		timeout 300 npm install --no-audit --no-fund --ignore-scripts --fetch-retries=1 \
+			--fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 --fetch-timeout=60000 \
+			"${@:2}" >npm.log 2>&1 </dev/null || exit 1
 		echo "$packages" >installed
 	) 9>"$NPM_DIR/lock" ||
 		skip "npm can't be reached: $(grep -m 1 -i error "$NPM_DIR/npm.log" || tail -n 1 "$NPM_DIR/npm.log")"
