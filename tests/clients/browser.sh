@@ -114,8 +114,9 @@ press() { # KEY...: at what has the focus; a letter, Tab, Enter, Escape, Space
 		{actions: [{type: "key", id: "keys", actions: .}]}' --args "$@")" >/dev/null
 }
 
-browser_log() { # its console since the last call: a JSON line for each entry
-	wire POST "$at/se/log" '{"type": "browser"}' | jq -c '.value[]'
+browser_log() { # its console since the last call: a JSON line for each entry but of its own pages
+	wire POST "$at/se/log" '{"type": "browser"}' |
+		jq -c '.value[] | select(.message | startswith("chrome://") | not)'
 }
 
 # On a laptop, a tablet and a telephone nothing has to be scrolled sideways to be pressed.
