@@ -26,6 +26,10 @@ int run_command(const char *const *argv, char *out, size_t size);
 /* codegramctl on the stack, as its user, with nothing in its environment; arguments up to NULL. */
 int stack_ctl(char *out, size_t size, const char *first, ...);
 
+/* Whether the stack's programs pass the modes of files, as tools/stack lets them do for a checkout
+ * below a folder like /root: then nothing can be denied to them. */
+bool stack_passes_modes(void);
+
 /* What statements give, as its superuser: a line for each row, | between columns; "" when the
  * database is away. */
 void stack_sql(const char *sql, char *out, size_t size);

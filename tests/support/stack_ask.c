@@ -96,6 +96,12 @@ stack_ctl(char *out, size_t size, const char *first, ...)
 	return run(argv, clean_environment, out, size);
 }
 
+bool
+stack_passes_modes(void)
+{
+	return strstr(getenv("CODEGRAM_TEST_AS_USER"), "dac_override") != NULL;
+}
+
 /* As psql -At writes it: a line for each row, a bar between columns. */
 static size_t
 put_rows(const PGresult *rows, char *out, size_t size, size_t len)
