@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "support/stack.h"
@@ -43,26 +42,17 @@ open_top(void)
 	open_top_of(ROWS, COLUMNS);
 }
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Reads on until the text was there since `from`; false: not in time, or the end. */
 static bool
 comes(size_t from, const char *text, double seconds)
 {
-	double until = now() + seconds;
+	double until = seconds_now() + seconds;
 	struct pollfd p = { terminal, POLLIN, 0 };
 
 	screen[length] = '\0';
 	while (strstr(screen + from, text) == NULL) {
 		ssize_t n;
-		if (now() > until || length + 4096 > SCREEN_MAX)
+		if (seconds_now() > until || length + 4096 > SCREEN_MAX)
 			return false;
 		if (poll(&p, 1, 100) <= 0)
 			continue;
@@ -78,10 +68,10 @@ comes(size_t from, const char *text, double seconds)
 static int
 ended(double seconds)
 {
-	double until = now() + seconds;
+	double until = seconds_now() + seconds;
 	int status;
 
-	while (now() < until) {
+	while (seconds_now() < until) {
 		comes(length, "\033[?1049l", 0.05);
 		if (waitpid(child, &status, WNOHANG) == child) {
 			close(terminal);
@@ -159,12 +149,12 @@ Test(top, ends_with_its_reader)
 {
 	char command[512], out[4096];
 	const char *argv[] = { "sh", "-c", command, NULL };
-	double began = now();
+	double began = seconds_now();
 
 	snprintf(command, sizeof(command),
 	    "timeout 15 tools/stack ctl '%s' jobs top | head -n 1", stack_dir());
 	cr_expect_eq(run_command(argv, out, sizeof(out)), 0, "%s", out);
-	cr_expect_lt(now() - began, 12.0);
+	cr_expect_lt(seconds_now() - began, 12.0);
 }
 
 Test(top, ends_by_control_c)
@@ -195,12 +185,12 @@ Test(top, goes_on_while_redis_is_away)
 Test(top, plain_lines_elsewhere)
 {
 	static char out[65536];
-	double began = now();
+	double began = seconds_now();
 	int heads = 0;
 
 	cr_expect_eq(
 	    stack_ctl(out, sizeof(out), "jobs", "top", "--count", "3", NULL), 0, "%s", out);
-	cr_expect_geq(now() - began, 2.0, "a second between two");
+	cr_expect_geq(seconds_now() - began, 2.0, "a second between two");
 	cr_expect_null(strchr(out, '\033'), "%s", out);
 	for (const char *p = out; (p = strstr(p, "added/s")) != NULL; p++)
 		heads++;

@@ -12,26 +12,12 @@
 const char *const stack_options[] = { NULL };
 
 static void
-password_of(char *out, size_t size)
-{
-	char path[4200], line[1024];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
-	cr_assert_not_null(f = fopen(path, "r"));
-	while (fgets(line, sizeof(line), f))
-		if (strncmp(line, "REDIS_PASSWORD=", 15) == 0)
-			snprintf(out, size, "%.*s", (int)strcspn(line + 15, "\n"), line + 15);
-	fclose(f);
-}
-
-static void
 as_user(const char *user, const char *command, char *out, size_t size)
 {
-	char script[8192], password[256] = "";
+	const char *password = stack_setting("REDIS_PASSWORD");
+	char script[8192];
 	const char *argv[] = { "sh", "-c", script, NULL };
 
-	password_of(password, sizeof(password));
 	cr_assert_neq(password[0], '\0');
 	snprintf(script, sizeof(script),
 	    "REDISCLI_AUTH=%s exec redis-cli -s '%s/run/redis.sock' --user %s %s 2>&1",
@@ -105,7 +91,7 @@ open_as_api(void)
 	static struct redis_options options = { url, "codegram-api", password, 2000 };
 
 	snprintf(url, sizeof(url), "unix://%s/run/redis.sock", stack_dir());
-	password_of(password, sizeof(password));
+	snprintf(password, sizeof(password), "%s", stack_setting("REDIS_PASSWORD"));
 	redis = redis_make(&options);
 	scope.arena = arena_make(65536, 16 << 20);
 	cr_assert(redis != NULL && scope.arena != NULL);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -212,15 +211,6 @@ Test(frame, what_may_be_cached)
 	a = CALL("GET", "/health");
 	cr_expect_str_eq(header_of(&a, "Cache-Control"), "no-store");
 	forget(&a);
-}
-
-static double
-seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static long

@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "adapter/crypto.h"
@@ -17,15 +16,6 @@ enum { LOGIN_WORKERS = 4 };
 
 const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--workers", "4",
 	NULL };
-
-static double
-seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* ---- readable reasons */
 

@@ -9,22 +9,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "support/live.h"
 
 const char *const stack_options[] = { "--no-cache", "--rate-limit", "off", "--workers", "6",
 	"--set", "FAILPOINTS=on", NULL };
-
-static double
-seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static bool
 is_refused(void *access)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "support/stack.h"
@@ -51,15 +50,6 @@ expect(const char *id, const char *text, double seconds)
 
 	cr_expect(wait_until(shows, &w, seconds), "%s is not %s within %.1f s: %s", id, text,
 	    seconds, show(id));
-}
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static long
@@ -196,9 +186,9 @@ Test(worker, kill_9_of_a_child)
 	add("orphan", "test.effect", "{\"ms\":700}");
 	expect("orphan", "\"state\":\"active\"", 5);
 	kill_children();
-	killed = now();
+	killed = seconds_now();
 	expect("orphan", "\"state\":\"completed\"", 5);
-	fprintf(stderr, "child killed: done again after %.1f s\n", now() - killed);
+	fprintf(stderr, "child killed: done again after %.1f s\n", seconds_now() - killed);
 	expect("orphan", "\"attempts_made\":0,\"crashes\":1", 0);
 	cr_expect_eq(effects("orphan"), 1);
 }
@@ -211,10 +201,10 @@ Test(worker, kill_9_of_the_keeper)
 	add("left", "test.effect", "{\"ms\":700}");
 	expect("left", "\"state\":\"active\"", 5);
 	kill(before, SIGKILL);
-	killed = now();
+	killed = seconds_now();
 	cr_expect(wait_until(another_keeper, &before, 5), "no new keeper");
 	expect("left", "\"state\":\"completed\"", 25);
-	fprintf(stderr, "keeper killed: done again after %.1f s\n", now() - killed);
+	fprintf(stderr, "keeper killed: done again after %.1f s\n", seconds_now() - killed);
 	expect("left", "\"attempts_made\":0,\"crashes\":1", 0);
 	cr_expect_eq(effects("left"), 1);
 }

@@ -15,24 +15,6 @@
 const char *const stack_options[] = { "--redis-tcp", "--set", "FAILPOINTS=on", "--set",
 	"SCHEDULES=off", NULL };
 
-/* The value of a key of codegram.conf. */
-static const char *
-setting(const char *key)
-{
-	static char line[256];
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
-	f = fopen(path, "r");
-	cr_assert_not_null(f);
-	while (fgets(line, sizeof(line), f) != NULL && strncmp(line, key, strlen(key)) != 0)
-		;
-	fclose(f);
-	line[strcspn(line, "\n")] = '\0';
-	return line + strlen(key) + 1;
-}
-
 static int
 shell(const char *script, char *out, size_t size)
 {
@@ -150,8 +132,8 @@ Test(tcp, nobody_without_password)
 	char script[1024], out[4096];
 	const char *port;
 
-	cr_expect_eq(strncmp(setting("REDIS_URL"), "redis://127.0.0.1:", 18), 0);
-	port = strrchr(setting("REDIS_URL"), ':') + 1;
+	cr_expect_eq(strncmp(stack_setting("REDIS_URL"), "redis://127.0.0.1:", 18), 0);
+	port = strrchr(stack_setting("REDIS_URL"), ':') + 1;
 	snprintf(script, sizeof(script), "redis-cli -p %s ping 2>&1", port);
 	shell(script, out, sizeof(out));
 	cr_expect_not_null(strstr(out, "NOAUTH"), "%s", out);
@@ -167,7 +149,8 @@ Test(tcp, password_is_nowhere)
 {
 	char script[1024], out[4096], only[512];
 
-	setenv("SECRET", setting("REDIS_PASSWORD"), 1); /* not an argument of the search */
+	setenv(
+	    "SECRET", stack_setting("REDIS_PASSWORD"), 1); /* not an argument of the search */
 	cr_assert_eq(strlen(getenv("SECRET")), 64u);
 	snprintf(only, sizeof(only), "%s/codegram.conf", stack_dir());
 	snprintf(script, sizeof(script),

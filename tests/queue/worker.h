@@ -43,12 +43,6 @@ close_queue(void)
 	arena_free(scope.arena);
 }
 
-static inline double
-seconds_now(void)
-{
-	return (double)clock_mono() / 1e6;
-}
-
 static inline enum add_answer
 add_item(const char *queue, struct queue_item item)
 {

@@ -22,23 +22,6 @@ live_person(void)
 	return p;
 }
 
-static const char *
-secret(void)
-{
-	static char line[256];
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
-	f = fopen(path, "r");
-	cr_assert_not_null(f);
-	while (fgets(line, sizeof(line), f) != NULL && strncmp(line, "JWT_LIVE_SECRET=", 16))
-		;
-	fclose(f);
-	line[strcspn(line, "\n")] = '\0';
-	return line + 16;
-}
-
 const char *
 live_token(const struct live_person *p, int seconds)
 {
@@ -50,8 +33,9 @@ live_token(const struct live_person *p, int seconds)
 	const char *token;
 	struct jwt_ring ring;
 
-	cr_assert_eq(jwt_ring_fill(&ring, "codegram",
-	                 p->audience ? p->audience : "codegram-live", secret(), NULL, NULL),
+	cr_assert_eq(
+	    jwt_ring_fill(&ring, "codegram", p->audience ? p->audience : "codegram-live",
+	        stack_setting("JWT_LIVE_SECRET"), NULL, NULL),
 	    OK);
 	claims.id = uuid_make();
 	claims.issued = clock_now() / 1000000 - (seconds < 0 ? 900 : 0);

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum { WORDS_MAX = 32, TOKENS = 8 };
 
@@ -52,6 +53,25 @@ stack_token(const char *username)
 	                 "--seconds", "3600", NULL),
 	    0, "no token for %s: %s", username, out);
 	return out;
+}
+
+const char *
+stack_setting(const char *key)
+{
+	static char value[2048];
+	char path[512], line[2048];
+	size_t len = strlen(key);
+	FILE *f;
+
+	*value = '\0';
+	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
+	cr_assert_not_null(f = fopen(path, "r"));
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, key, len) == 0 && line[len] == '=')
+			snprintf(value, sizeof(value), "%.*s",
+			    (int)strcspn(line + len + 1, "\n"), line + len + 1);
+	fclose(f);
+	return value;
 }
 
 static pid_t
@@ -101,27 +121,31 @@ children_of(pid_t pid, pid_t *out, size_t max)
 	return n;
 }
 
+double
+seconds_now(void)
+{
+	return (double)clock_mono() / 1e6;
+}
+
 /* Often at first, then less: what is asked costs, too. */
 bool
 wait_until(bool (*holds)(void *), void *with, double seconds)
 {
-	struct timespec began, now;
+	double until = seconds_now() + seconds * PATIENCE;
 	useconds_t pause = 10 * 1000;
 
-	clock_gettime(CLOCK_MONOTONIC, &began);
-	for (;;) {
-		if (holds(with))
-			return true;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (difftime(now.tv_sec, began.tv_sec) > seconds * PATIENCE)
+	while (!holds(with)) {
+		if (seconds_now() > until)
 			return holds(with);
 		usleep(pause);
 		pause = pause < 160 * 1000 ? pause * 3 / 2 : pause;
 	}
+	return true;
 }
 
 /* The value of a line of `tools/stack env`, without the shell's backslashes. */
-static void export(const char *env, const char *key, const char *name)
+static void
+keep_line(const char *env, const char *key, const char *name)
 {
 	const char *at = strstr(env, key);
 	char value[512];
@@ -154,12 +178,10 @@ start(char *dir)
 	argv[3] = NULL;
 	run_command(argv, out, sizeof(out));
 	setenv("CODEGRAM_TEST_DIR", dir, 1);
-	export(out, "\nURL=", "CODEGRAM_TEST_URL");
-	export(out, "\nRUN_DIR=", "CODEGRAM_TEST_RUN");
-	export(out, "\nAS_USER=", "CODEGRAM_TEST_AS_USER");
-	if (stack_url() == NULL)
-		return false;
-	return true;
+	keep_line(out, "\nURL=", "CODEGRAM_TEST_URL");
+	keep_line(out, "\nRUN_DIR=", "CODEGRAM_TEST_RUN");
+	keep_line(out, "\nAS_USER=", "CODEGRAM_TEST_AS_USER");
+	return stack_url() != NULL;
 }
 
 static void
@@ -200,23 +222,4 @@ main(int argc, char **argv)
 	}
 	criterion_finalize(tests);
 	return code;
-}
-
-const char *
-stack_setting(const char *key)
-{
-	static char value[2048];
-	char path[512], line[2048];
-	size_t len = strlen(key);
-	FILE *f;
-
-	*value = '\0';
-	snprintf(path, sizeof(path), "%s/codegram.conf", stack_dir());
-	cr_assert_not_null(f = fopen(path, "r"));
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, key, len) == 0 && line[len] == '=')
-			snprintf(value, sizeof(value), "%.*s",
-			    (int)strcspn(line + len + 1, "\n"), line + len + 1);
-	fclose(f);
-	return value;
 }

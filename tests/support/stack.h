@@ -50,6 +50,9 @@ pid_t stack_pid(const char *part);
 pid_t stack_main(const char *part);
 size_t children_of(pid_t pid, pid_t *out, size_t max);
 
+/* Since some moment of the past. */
+double seconds_now(void);
+
 /* Asks until it holds, every 10 ms at first and then more seldom, for at most
  * PATIENCE times `seconds`. */
 bool wait_until(bool (*holds)(void *), void *with, double seconds);
