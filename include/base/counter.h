@@ -62,7 +62,7 @@ counter_beat(counter *pulse)
 void counter_beat_end(counter *pulse);
 
 /* The pulses of all files of `dir`, one for each process that has or had one; at most `max`. */
-enum { PULSE_NAME_MAX = 40 };
+enum { PULSE_NAME_MAX = 40, COUNTER_FILES_MAX = 256 };
 struct pulse {
 	char part[PULSE_NAME_MAX];
 	int64_t age; /* microseconds since the last beat */

@@ -309,12 +309,10 @@ print_series(const struct series *s, uint64_t value, struct buf *out)
 	}
 }
 
-enum { FILES_MAX = 256 };
-
 struct gathered {
-	struct image *image[FILES_MAX]; /* copies */
+	struct image *image[COUNTER_FILES_MAX]; /* copies */
 	size_t count;
-	bool lives[FILES_MAX];
+	bool lives[COUNTER_FILES_MAX];
 };
 
 /* What a file holds now; NULL unless it is one of ours. A copy, since a map of somebody else's
@@ -365,7 +363,7 @@ gather(const char *dir, struct gathered *all)
 	DIR *d = opendir(dir);
 	struct dirent *entry;
 
-	while (d != NULL && all->count < FILES_MAX && (entry = readdir(d)) != NULL) {
+	while (d != NULL && all->count < COUNTER_FILES_MAX && (entry = readdir(d)) != NULL) {
 		size_t len = strlen(entry->d_name);
 		int fd;
 		if (len < 6 || strcmp(entry->d_name + len - 6, ".stats") != 0)

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-enum { PULSES_MAX = 64 };
-
 const char *
 part_state_word(enum part_state state)
 {
@@ -46,14 +44,14 @@ add(struct part *part, const struct pulse *pulse)
 size_t
 parts_look(const char *run_dir, struct span expected, struct part out[PARTS_MAX])
 {
-	struct pulse pulses[PULSES_MAX];
+	struct pulse pulses[COUNTER_FILES_MAX];
 	char dir[4096];
 	size_t count = 0, found;
 
 	while (expected.ptr != NULL)
 		part_of(out, &count, span_trim(span_cut(&expected, ',')));
 	snprintf(dir, sizeof(dir), "%s/stats", run_dir);
-	found = counter_pulses(dir, pulses, PULSES_MAX);
+	found = counter_pulses(dir, pulses, COUNTER_FILES_MAX);
 	for (size_t i = 0; i < found; i++) {
 		size_t before = count;
 		struct part *part = part_of(out, &count, span_of(pulses[i].part));
